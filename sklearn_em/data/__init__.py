@@ -1,0 +1,1 @@
+"""What can be summed over: blocks of rows, the one scan before EM, and who does the summing."""

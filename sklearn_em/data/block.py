@@ -1,0 +1,88 @@
+"""Some rows with their weights, and how data are cut into such blocks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Blocks are multiples of this many to a pass, so that two, four or eight workers get equal shares.
+_SHARES = 8
+# Blocks are summed in at most this many groups, whose sums are then added in order.
+_MOST_GROUPS = 32
+# All groups' sums together: 2^22 numbers of 8 bytes are 32 MiB.
+_MOST_NUMBERS_IN_SUMS = 2**22
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows (b, p) as they lie in the data, and their weights (b,), or None where all weigh 1."""
+
+    rows: np.ndarray
+    weight: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """Rows in an array or memory map, never copied as a whole."""
+
+    rows: np.ndarray
+    weight: np.ndarray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows, those of weight 0 included."""
+        return self.rows.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """The number of columns."""
+        return self.rows.shape[1]
+
+    def block(self, start: int, stop: int) -> Block:
+        """Return a view of the rows from `start` to `stop`."""
+        return Block(self.rows[start:stop], None if self.weight is None else self.weight[start:stop])
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The cut of n rows into blocks, and of the blocks into groups.
+
+    It depends on the data and the model's size alone, not on who sums, and sums are added in its order: so the
+    result is the same to the last bit for any number of workers.
+    """
+
+    n_rows: int
+    block_length: int
+    group_length: int
+
+    @classmethod
+    def of(cls, n_rows: int, numbers_per_row: int, numbers_per_sum: int = 1) -> "Partition":
+        """Cut so that a block's buffers fit in half of a level-2 cache, and all sums in some memory.
+
+        Parameters
+        ----------
+        n_rows : int
+        numbers_per_row : int
+            How many numbers a worker holds for each row of a block.
+        numbers_per_sum : int
+            How many numbers a sum holds.
+        """
+        longest = int(np.clip(2**17 // max(numbers_per_row, 1), 512, 16384))
+        if n_rows <= longest:
+            return cls(n_rows, max(n_rows, 1), max(n_rows, 1))
+        n_blocks = -(-n_rows // longest)
+        n_blocks = -(-n_blocks // _SHARES) * _SHARES
+        block_length = -(-n_rows // n_blocks)
+        n_groups = int(np.clip(_MOST_NUMBERS_IN_SUMS // max(numbers_per_sum, 1), 4, _MOST_GROUPS))
+        blocks_per_group = -(-n_blocks // n_groups)
+        return cls(n_rows, block_length, block_length * blocks_per_group)
+
+    @property
+    def groups(self) -> range:
+        """The first row of each group."""
+        return range(0, self.n_rows, self.group_length)
+
+    def blocks(self, group_start: int) -> list[tuple[int, int]]:
+        """Return the first row and the end of each block of a group."""
+        group_stop = min(group_start + self.group_length, self.n_rows)
+        starts = range(group_start, group_stop, self.block_length)
+        return [(start, min(start + self.block_length, group_stop)) for start in starts]

@@ -1,0 +1,222 @@
+"""The one look at the data before EM: where they lie, how wide they are, and a sample to start from."""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from sklearn_em.data.block import ArraySource, Partition
+from sklearn_em.data.executors import Workers
+
+# Up to this many rows (or this many per component) the sample is all the data.
+_SAMPLE_ROWS = 8192
+_SAMPLE_ROWS_PER_COMPONENT = 128
+# The interquartile range of a Gaussian in standard deviations.
+_INTERQUARTILE_RANGE = 1.3489795003921634
+# A standard deviation below this many units in the last place of the largest value is rounding.
+_CONSTANT = 8 * np.finfo(float).eps
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Distinct rows (m, p) in lexicographic order, with the sum of the weights of each (m,), all positive."""
+
+    rows: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray, weight: np.ndarray) -> "Sample":
+        """Merge equal rows."""
+        # + 0.0 turns -0.0 into 0.0, its equal.
+        rows = rows + 0.0
+        width = 1
+        while True:
+            # Most data are told apart by their first features: sort by few, and by more only where that is not so.
+            order = np.lexsort(rows[:, :width].T[::-1])
+            same = (rows[order[1:], :width] == rows[order[:-1], :width]).all(axis=1)
+            if width >= rows.shape[1] or not same.any():
+                break
+            width *= 4
+        first = np.concatenate([[True], ~same])
+        merged = np.bincount(np.cumsum(first) - 1, weights=weight[order])
+        return cls(rows[order[first]], merged)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every later step knows about the data. Lengths are in the data's units times `scale`.
+
+    Attributes
+    ----------
+    n_rows : int
+        The distinct rows of positive weight; where the sample is not whole, all rows of positive weight.
+    weight : float
+        The sum of weights.
+    scale : ndarray of shape (p,)
+        Powers of two that bring each feature near 1: exact, and no unit overflows or underflows.
+    centre : ndarray of shape (p,)
+        The weighted median, an actual value of each feature: a far row does not move it.
+    variance : ndarray of shape (p,)
+        The variance of each feature, as seen by regularisation: at most the squared robust scale, 1 (unscaled) for a
+        constant feature.
+    total : ndarray of shape (p, p)
+        The sum of w z z^T over all rows, about the centre.
+    sample : Sample
+        All rows of positive weight, or a systematic sample of them, unscaled.
+    is_whole : bool
+        Whether the sample is all the rows.
+    """
+
+    n_rows: int
+    weight: float
+    scale: np.ndarray
+    centre: np.ndarray
+    variance: np.ndarray
+    total: np.ndarray
+    sample: Sample
+    is_whole: bool
+
+
+def power_of_two_near(spread: np.ndarray) -> np.ndarray:
+    """Return powers of two, within the range of normal numbers, that bring `spread` to between 1 and 2."""
+    exponent = np.frexp(spread)[1] - 1
+    return np.ldexp(1.0, np.clip(-exponent, -1000, 1000))
+
+
+def weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> np.ndarray:
+    """Return the smallest value of each column below or at which the share `level` of the weight lies."""
+    order = np.argsort(values, axis=0, kind="stable")
+    share = np.cumsum(weight[order], axis=0)
+    # Rounded, so that weights and repeated rows meet the same side of a level that falls between two rows.
+    reached = np.round(share / share[-1] * 2.0**40) >= level * 2.0**40
+    first = np.argmax(reached, axis=0)
+    columns = np.arange(values.shape[1])
+    return values[order[first, columns], columns]
+
+
+def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Workers) -> Problem:
+    """Look at the data once before EM.
+
+    Parameters
+    ----------
+    source : ArraySource
+    n_components : int
+        How many components the sample is to start.
+    one_scale : bool
+        Whether all features are to be scaled alike, as structures that know only rotations need it.
+    workers : Workers
+    """
+    n, p = source.n_rows, source.n_features
+    kept = slice(None) if source.weight is None else source.weight > 0
+    partition = Partition.of(n, 3 * p)
+    low, high = _box(source, partition, workers)
+    unit = power_of_two_near(np.maximum(high - low, np.maximum(abs(low), abs(high)) * _CONSTANT))
+    weight, mean, scatter = _mean_and_scatter(source, partition, unit, _typical_row(source), workers)
+    spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
+
+    sample, is_whole = _sample(source, kept, unit, mean, scatter, weight, n_components)
+    columns, row_weight = sample.rows, sample.weight
+    upper, lower = (weighted_quantile(columns, row_weight, level) for level in (0.75, 0.25))
+    centre = weighted_quantile(columns, row_weight, 0.5)
+    robust = (upper - lower) / _INTERQUARTILE_RANGE
+    robust = np.where(robust > 0, np.minimum(robust, spread), spread)
+    constant = spread <= _CONSTANT * np.maximum(abs(low), abs(high))
+    robust = np.where(constant, 1.0, robust)
+    scale = power_of_two_near(robust)
+    if one_scale:
+        scale = np.full(p, scale[~constant].min(initial=np.inf) if not constant.all() else 1.0)
+
+    ratio = scale / unit
+    shift = mean * ratio - centre * scale
+    total = scatter * ratio[:, None] * ratio + weight * shift[:, None] * shift
+    n_rows = len(sample.rows) if is_whole else n if source.weight is None else int(np.count_nonzero(kept))
+    return Problem(n_rows, weight, scale, centre * scale, (robust * scale) ** 2, total, sample, is_whole)
+
+
+def _positive_weight(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    return rows if weight is None or weight.all() else rows[weight > 0]
+
+
+def _box(source: ArraySource, partition: Partition, workers: Workers) -> tuple[np.ndarray, np.ndarray]:
+    def of_group(start: int) -> tuple[np.ndarray, np.ndarray]:
+        low, high = np.full(source.n_features, np.inf), np.full(source.n_features, -np.inf)
+        for span in partition.blocks(start):
+            block = source.block(*span)
+            rows = _positive_weight(block.rows, block.weight)
+            np.minimum(low, rows.min(axis=0, initial=np.inf), out=low)
+            np.maximum(high, rows.max(axis=0, initial=-np.inf), out=high)
+        return low, high
+
+    lows, highs = zip(*workers.map(lambda: of_group, partition.groups), strict=True)
+    return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
+def _typical_row(source: ArraySource) -> np.ndarray:
+    """Return the median of some rows: close enough to the bulk that sums about it keep their digits."""
+    places = np.arange(source.n_rows) if source.weight is None else np.flatnonzero(source.weight)
+    rows = source.rows[places[:: max(1, len(places) // 64)]].astype(float)
+    return np.median(rows, axis=0)
+
+
+def _mean_and_scatter(
+    source: ArraySource, partition: Partition, unit: np.ndarray, about: np.ndarray, workers: Workers
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the sum of weights, the mean and the scatter about the mean, of rows times `unit`."""
+    about = about * unit
+    p = source.n_features
+
+    def of_group(start: int) -> np.ndarray:
+        sums = np.zeros((p + 1, p + 1))
+        for span in partition.blocks(start):
+            block = source.block(*span)
+            z = np.ones((p + 1, len(block.rows)))
+            np.multiply(block.rows.T, unit[:, None], out=z[:p])
+            z[:p] -= about[:, None]
+            sums += (z if block.weight is None else z * block.weight) @ z.T
+        return sums
+
+    sums = reduce(np.add, workers.map(lambda: of_group, partition.groups))
+    weight, shift = float(sums[p, p]), sums[p, :p] / sums[p, p]
+    scatter = sums[:p, :p] - weight * shift[:, None] * shift
+    return weight, about + shift, (scatter + scatter.T) / 2
+
+
+def _sample(
+    source: ArraySource,
+    kept: slice | np.ndarray,
+    unit: np.ndarray,
+    mean: np.ndarray,
+    scatter: np.ndarray,
+    weight: float,
+    n_components: int,
+) -> tuple[Sample, bool]:
+    """Take all rows of positive weight, or every so many-th in the order of their distance from the mean.
+
+    Distances in the metric of the total scatter do not depend on the rows' order, on units, or on whether a row is
+    repeated or weighs more; so neither does the sample.
+    """
+    n_kept = source.n_rows if isinstance(kept, slice) else int(np.count_nonzero(kept))
+    size = max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
+    if n_kept <= size:
+        rows = source.rows[kept].astype(float)
+        return Sample.of(rows, np.ones(len(rows)) if source.weight is None else source.weight[kept]), True
+    values, vectors = np.linalg.eigh(scatter / weight)
+    whiten = vectors[:, values > 1e-10 * values.max(initial=0)]
+    whiten = whiten / np.sqrt(values[values > 1e-10 * values.max(initial=0)])
+    # A fixed direction that no data set knows breaks ties among rows of equal distance.
+    direction = np.cos(np.arange(1.0, source.n_features + 1))
+    deviation = np.sqrt(np.maximum(scatter.diagonal() / weight, np.finfo(float).tiny))
+    keys = np.empty((2, source.n_rows))
+    partition = Partition.of(source.n_rows, 3 * source.n_features)
+    for group in partition.groups:
+        for start, stop in partition.blocks(group):
+            z = source.rows[start:stop] * unit - mean
+            keys[0, start:stop] = np.round(np.square(z @ whiten).sum(axis=1) * 2.0**32)
+            keys[1, start:stop] = np.round(z @ (direction / deviation) * 2.0**32)
+    order = np.lexsort(keys[::-1])
+    if source.weight is None:
+        chosen = order[((np.arange(size) + 0.5) * source.n_rows / size).astype(np.intp)]
+    else:
+        share = np.cumsum(source.weight[order])
+        chosen = order[np.searchsorted(share, (np.arange(size) + 0.5) / size * share[-1])]
+    return Sample.of(source.rows[chosen].astype(float), np.full(size, weight / size)), False

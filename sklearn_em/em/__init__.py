@@ -1,0 +1,19 @@
+"""The algorithm: expectation-maximisation, for any model."""
+
+from sklearn_em.em.loop import LoopState, begin, run, step
+from sklearn_em.em.model import Model, Statistics
+from sklearn_em.em.result import DegenerateError, Result, Status
+from sklearn_em.em.stopping import StoppingRule
+
+__all__ = [
+    "DegenerateError",
+    "LoopState",
+    "Model",
+    "Result",
+    "Statistics",
+    "Status",
+    "StoppingRule",
+    "begin",
+    "run",
+    "step",
+]

@@ -1,0 +1,46 @@
+"""What a model must offer so that the one EM loop can fit it."""
+
+from typing import Protocol, Self, TypeVar
+
+P = TypeVar("P")
+S = TypeVar("S")
+
+
+class Statistics(Protocol):
+    """Additive expected sufficient statistics: blocks of rows add up, in any order."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """Return the statistics of both sets of rows."""
+        ...
+
+
+class Model(Protocol[P, S]):
+    """A latent-variable model bound to its data.
+
+    The loop knows a model by these three functions and nothing else. Parameters and statistics are values:
+    the functions return new ones and change none.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977), "Maximum likelihood from incomplete data via the EM algorithm", section 2;
+    Neal and Hinton (1998), "A view of the EM algorithm that justifies incremental, sparse, and other variants",
+    equations 7 and 8: both steps climb the same lower bound.
+    """
+
+    def e_step(self, params: P, /) -> S:
+        """Return the expected sufficient statistics of all the data given `params`."""
+        ...
+
+    def m_step(self, statistics: S, previous: P, /) -> P:
+        """Return the parameters that explain `statistics` best, never worse than `previous`.
+
+        Raises
+        ------
+        DegenerateError
+            If no valid parameters maximise the bound.
+        """
+        ...
+
+    def objective(self, statistics: S, params: P, /) -> float:
+        """Return what EM climbs, at the `params` that gave `statistics`."""
+        ...

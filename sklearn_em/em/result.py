@@ -1,0 +1,55 @@
+"""How a run of EM ends: a status that owns its sentence, and the result that carries it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+P = TypeVar("P")
+S = TypeVar("S")
+
+
+class Status(Enum):
+    """The outcome of a run; `str` gives the sentence shown to the user."""
+
+    RUNNING = "The fit has not ended yet."
+    CONVERGED = "Converged: the estimated distance to the limit of the objective is below tol."
+    MAX_ITER = (
+        "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
+        "tol, or check for degenerate data."
+    )
+    STOPPED = "Stopped by a callback before convergence; the parameters are those of the last complete iteration."
+    DEGENERATE = (
+        "Best performing initialization did not converge: a component collapsed onto too few distinct rows; the "
+        "parameters are the last valid ones. Decrease the number of components or increase reg_covar."
+    )
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class DegenerateError(ValueError):
+    """No valid parameters explain the statistics; `components` lists the indices of those that collapsed."""
+
+    def __init__(self, message: str, components: tuple[int, ...] = ()):
+        super().__init__(message)
+        self.components = components
+
+
+@dataclass(frozen=True)
+class Result(Generic[P, S]):
+    """The end of a run: parameters, statistics and the last entry of the trace belong together."""
+
+    params: P
+    statistics: S
+    trace: tuple[float, ...]
+    status: Status
+
+    @property
+    def objective(self) -> float:
+        """The objective at `params`."""
+        return self.trace[-1]
+
+    @property
+    def n_iter(self) -> int:
+        """The number of M-steps taken; the trace also holds the start."""
+        return len(self.trace) - 1

@@ -1,0 +1,543 @@
+"""GaussianMixtureEM: the Gaussian mixture with scikit-learn's interface."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_em._sklearn import Interval, StrOptions, fit_context
+from sklearn_em.data.block import ArraySource
+from sklearn_em.data.executors import Workers
+from sklearn_em.data.scan import Problem, scan
+from sklearn_em.em import Status, StoppingRule
+from sklearn_em.estimators.checks import (
+    check_means,
+    check_precisions,
+    check_sample_weight,
+    check_weights,
+    unchanged_on_error,
+)
+from sklearn_em.estimators.progress import print_records, printer
+from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance import STRUCTURES, Structure, SymmetryGroup
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture.prediction import Predictor
+from sklearn_em.starts import METHODS, Given, StartSpace, candidates, search
+
+# The share of a feature's variance that `reg_covar="auto"` adds to it.
+_AUTO_REGULARISATION = 1e-6
+
+
+class GaussianMixtureEM(DensityMixin, BaseEstimator):
+    """Gaussian mixture fitted by expectation-maximisation.
+
+    A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        The number of components K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        The structure of the covariances: a matrix per component, one matrix for all, a variance per component and
+        feature, or one variance per component.
+    tol : float, default=1e-6
+        The fit has converged when the objective is estimated to be this close to its limit, in nats per unit of
+        weight. 0 runs exactly `max_iter` iterations.
+    reg_covar : float or "auto", default="auto"
+        What each row is blurred by: the variance added to every feature. "auto" is 1e-6 times each feature's
+        variance (or squared robust scale, if that is smaller), so that units do not matter. A float is in squared
+        units of the data, as in scikit-learn.
+    max_iter : int, default=1000
+        The largest number of EM iterations of a start. 0 returns the start.
+    n_init : int, default=1
+        The number of starts; the best end is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default="kmeans"
+        How starts are sought: k-means on whitened and on standardised rows; k-means++ seeds as means; cells around
+        random points; random rows as means. A start is the best of up to four such candidates after 15 iterations;
+        with `max_iter` below 15 it is the first.
+    weights_init : array-like of shape (n_components,), optional
+        The weights to start from. Parts that are not given are found by `init_params`, or around `means_init`.
+    means_init : array-like of shape (n_components, n_features), optional
+        The means to start from.
+    precisions_init : array-like, optional
+        The inverse covariances to start from, in the shape of `precisions_`.
+    random_state : int, RandomState instance or None, default=None
+        Determines the starts, and the draws of `sample`.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's parameters. `n_init` is then ignored.
+    verbose : int, default=0
+        1 prints the objective of every start and every `verbose_interval` iterations; 2 adds gains and times.
+    verbose_interval : int, default=10
+        The number of iterations between prints.
+    n_jobs : int or None, default=None
+        The number of threads; None uses as many as the linear algebra library would, -1 all. The result is the same
+        to the last bit for any number.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        The mixing weights; 0 for a component that was left without rows.
+    means_ : ndarray of shape (n_components, n_features)
+    covariances_, precisions_ : ndarray
+        The covariances and their inverses: (K, p, p) for "full", (p, p) for "tied", (K, p) for "diag", (K,) for
+        "spherical".
+    precisions_cholesky_ : ndarray
+        The upper-triangular factors C of the precisions C C^T, in the same shapes.
+    converged_ : bool
+        Whether the best start converged.
+    status_ : Status
+        Why the best start ended; `str(status_)` is a sentence.
+    n_iter_ : int
+        The number of EM iterations of the best start.
+    lower_bound_ : float
+        The objective at the fitted parameters: at most `score(X)`, and equal to it if `reg_covar` is 0.
+    lower_bounds_ : list of float
+        The objective of the best start, beginning with the start itself: entry i is after i iterations.
+    starts_ : list of StartRecord
+        For each start its objective, number of iterations, status, and the status in words or why it failed.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only if the features of X have names.
+
+    See Also
+    --------
+    sklearn.mixture.GaussianMixture : The class whose interface this is.
+    sklearn.cluster.KMeans : The hard, round special case.
+
+    Notes
+    -----
+    EM alternates the E-step (the responsibilities, which make a lower bound on the log-likelihood tight) and the
+    M-step (the bound maximised in closed form), so the objective never falls. Regularisation is part of the
+    objective: each row stands for a tiny Gaussian cloud of covariance R, and EM climbs the mean of
+    log sum_k pi_k N(x | mu_k, Sigma_k) exp(-tr(Sigma_k^-1 R) / 2).
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977), "Maximum likelihood from incomplete data via the EM algorithm". Bishop (2006),
+    "Pattern Recognition and Machine Learning", section 9.2, equations 9.23 to 9.28.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_em import GaussianMixtureEM
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> mixture = GaussianMixtureEM(n_components=2, covariance_type="tied", random_state=0).fit(X)
+    >>> sorted(mixture.means_[:, 0].round(6).tolist())
+    [1.0, 10.0]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions(set(METHODS))],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float | str = "auto",
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_jobs: int | None = None,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_jobs = n_jobs
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Estimate the parameters by EM.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows; float32 is read as it is, and computed with in float64.
+        y : Ignored
+            Present for the convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            The weight of each row: a weight of 2 is a repeated row, 0 a row left out.
+
+        Returns
+        -------
+        self : GaussianMixtureEM
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid (nothing is changed then), or if every start fails because
+            covariances are singular, which takes `reg_covar=0`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the best start did not converge, or components were left without rows.
+        """
+        with unchanged_on_error(self):
+            self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Estimate the parameters, and return the most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            What `fit(X).predict(X)` returns.
+        """
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        return self._predict(X, Predictor.labels)
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the responsibilities: the probability of each component given the row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        resp : ndarray of shape (n_samples, n_components)
+        """
+        return self._predict(X, Predictor.responsibilities)
+
+    def log_joint(self, X: ArrayLike) -> np.ndarray:
+        """Return log pi_k + log N(x | mu_k, Sigma_k) for each row and component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_joint : ndarray of shape (n_samples, n_components)
+            In nats; -inf for a component of weight 0.
+        """
+        return self._predict(X, Predictor.log_joint)
+
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return the log density of each row under the mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+            In nats. A log density, not the log of a probability: it can be positive.
+        """
+        return self._predict(X, Predictor.log_densities)
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the mean log density of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        log_likelihood : float
+            In nats per unit of weight.
+        """
+        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        return log_likelihood / weight
+
+    def aic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return Akaike's information criterion on X; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        aic : float
+        """
+        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        return -2 * log_likelihood + 2 * self._n_parameters()
+
+    def bic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the Bayesian information criterion on X; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            n is then the sum of weights.
+
+        Returns
+        -------
+        bic : float
+        """
+        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
+
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw rows from the fitted mixture, in random order.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+            None draws afresh on each call, from the estimator's own `random_state`.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+        labels : ndarray of shape (n_samples,)
+            The component each row was drawn from.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is less than 1.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples!r}; at least one sample is to be drawn, give an integer "
+                "of 1 or more."
+            )
+        rng = check_random_state(random_state if random_state is not None else self._own_random_state())
+        params = self._parameters()
+        counts = rng.multinomial(n_samples, params.weights)
+        labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+        rows = rng.standard_normal((n_samples, self.means_.shape[1]))
+        gaussians = params.gaussians
+        for k in np.flatnonzero(counts):
+            factor = gaussians.precision_cholesky[min(k, len(gaussians.precision_cholesky) - 1)]
+            drawn = labels == k
+            rows[drawn] = gaussians.means[k] + gaussians.structure.form.draw(factor, rows[drawn])
+        return rows, labels
+
+    @property
+    def _structure(self) -> Structure:
+        return STRUCTURES[self.covariance_type]
+
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=1)
+        weight = check_sample_weight(sample_weight, len(X))
+        n_rows = len(X) if weight is None else int(np.count_nonzero(weight))
+        if n_rows < self.n_components:
+            which = "" if weight is None or n_rows == len(X) else " of positive sample_weight"
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {n_rows}{which}."
+            )
+        if weight is not None:
+            # A power of two, so exact: weights of any size neither overflow nor underflow.
+            weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
+        given = self._given(X.shape[1])
+        structure = self._structure
+        stopping = StoppingRule(float(self.tol), int(self.max_iter))
+        with Workers(self.n_jobs) as workers:
+            source = ArraySource(X, weight)
+            problem = scan(source, self.n_components, structure.group is SymmetryGroup.ROTATION, workers)
+            model = GaussianMixtureModel(structure, source, problem, self._blur(problem), workers)
+            best, records = search(
+                model,
+                model if problem.is_whole else _on_sample(model),
+                self._starts(model, given),
+                stopping,
+                printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+            )
+        if self.verbose:
+            print_records(records)
+
+        natural = best.params.gaussians.rescale(1 / problem.scale)
+        p = natural.n_features
+        self.weights_ = best.params.weights.astype(X.dtype)
+        self.means_ = natural.means.astype(X.dtype)
+        self.covariances_ = structure.to_natural(natural.covariances, p).astype(X.dtype)
+        self.precisions_ = structure.to_natural(natural.precisions, p).astype(X.dtype)
+        self.precisions_cholesky_ = structure.to_natural(natural.precision_cholesky, p).astype(X.dtype)
+        self.converged_ = best.status is Status.CONVERGED
+        self.status_ = best.status
+        self.n_iter_ = best.n_iter
+        self.lower_bound_ = best.objective
+        self.lower_bounds_ = list(best.trace)
+        self.starts_ = records
+        if isinstance(self.random_state, Integral):
+            self._sampler = np.random.RandomState([int(self.random_state), 1])
+        self._warn()
+
+    def _warn(self) -> None:
+        if not self.converged_ and self.max_iter > 0:
+            warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=4)
+        empty = np.flatnonzero(self.weights_ == 0).tolist()
+        if empty:
+            warnings.warn(
+                f"Components {empty} were left without rows and have weight 0: the data have too few distinct rows "
+                f"for n_components={self.n_components}. Decrease n_components.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _blur(self, problem: Problem) -> np.ndarray:
+        """Return the diagonal of R, scaled as the problem says."""
+        if self.reg_covar != "auto":
+            return float(self.reg_covar) * problem.scale**2
+        blur = _AUTO_REGULARISATION * problem.variance
+        # Only a multiple of the identity looks the same from every side.
+        return np.full_like(blur, blur.mean()) if self._structure.group is SymmetryGroup.ROTATION else blur
+
+    def _given(self, n_features: int) -> Given:
+        """Return what the user, or the last fit of a warm start, gives of the start, unscaled."""
+        structure, K = self._structure, self.n_components
+        if self.warm_start and hasattr(self, "converged_"):
+            expected = (K, n_features), structure.natural_shape(K, n_features)
+            fitted = self.means_.shape, self.precisions_cholesky_.shape
+            if fitted != expected:
+                raise ValueError(
+                    f"warm_start=True goes on from the last fit, whose means have shape {fitted[0]} and whose "
+                    f"precisions have shape {fitted[1]}, but n_components={K}, n_features={n_features} and "
+                    f"covariance_type={self.covariance_type!r} need {expected[0]} and {expected[1]}; set "
+                    "warm_start=False to start afresh."
+                )
+            params = self._parameters()
+            return Given(params.weights, params.gaussians.means, params.gaussians.precision_cholesky)
+        return Given(
+            None if self.weights_init is None else check_weights(self.weights_init, K),
+            None if self.means_init is None else check_means(self.means_init, K, n_features),
+            None
+            if self.precisions_init is None
+            else check_precisions(self.precisions_init, structure, K, n_features),
+        )
+
+    def _starts(self, model: GaussianMixtureModel, given: Given) -> Iterator[Iterator[Any]]:
+        """Yield the candidates of each start."""
+        structure, scale = self._structure, model.problem.scale
+        given = Given(
+            given.weights,
+            None if given.means is None else given.means * scale,
+            None
+            if given.precision_cholesky is None
+            else structure.form.rescale_cholesky(given.precision_cholesky, scale),
+        )
+        if given.weights is not None and given.means is not None and given.precision_cholesky is not None:
+            gaussians = Gaussians.from_precision_cholesky(structure, given.means, given.precision_cholesky)
+            params = MixtureParameters(given.weights, gaussians)
+            yield iter([lambda: params])
+            return
+        rng = check_random_state(self.random_state)
+        space = StartSpace.of(model.problem)
+        # Given means leave nothing to draw.
+        for _ in range(1 if given.means is not None else self.n_init):
+            yield candidates(model, space, self.init_params, self.n_components, given, rng)
+
+    def _own_random_state(self) -> int | np.random.RandomState | None:
+        return getattr(self, "_sampler", self.random_state)
+
+    def _parameters(self) -> MixtureParameters:
+        """Return the parameters that the fitted attributes say."""
+        structure, p = self._structure, self.means_.shape[1]
+        factors = structure.from_natural(np.asarray(self.precisions_cholesky_, dtype=float), p)
+        weights = np.asarray(self.weights_, dtype=float)
+        means = np.asarray(self.means_, dtype=float)
+        return MixtureParameters(weights / weights.sum(), Gaussians.from_precision_cholesky(structure, means, factors))
+
+    def _n_parameters(self) -> int:
+        """Return the number of free parameters."""
+        K, p = self.means_.shape
+        return self._structure.n_parameters(K, p) + K * p + K - 1
+
+    def _validated(self, X: ArrayLike) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+
+    def _predict(self, X: ArrayLike, what: Any) -> np.ndarray:
+        X = self._validated(X)
+        with Workers(self.n_jobs) as workers:
+            result = what(Predictor(self._parameters(), workers), ArraySource(X))
+        return result if result.dtype.kind == "i" else result.astype(X.dtype, copy=False)
+
+    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """Return the weighted sum of log densities and the sum of weights."""
+        X = self._validated(X)
+        weight = check_sample_weight(sample_weight, len(X))
+        with Workers(self.n_jobs) as workers:
+            log_likelihood = Predictor(self._parameters(), workers).log_likelihood(ArraySource(X, weight))
+        return log_likelihood, float(len(X) if weight is None else weight.sum())
+
+
+def _on_sample(model: GaussianMixtureModel) -> GaussianMixtureModel:
+    """Return the model of the problem's sample."""
+    sample, problem = model.problem.sample, model.problem
+    z = sample.rows * problem.scale - problem.centre
+    problem = replace(
+        problem,
+        n_rows=len(sample.rows),
+        weight=float(sample.weight.sum()),
+        total=(z.T * sample.weight) @ z,
+        is_whole=True,
+    )
+    return replace(model, source=ArraySource(sample.rows, sample.weight), problem=problem)

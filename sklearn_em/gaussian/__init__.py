@@ -1,0 +1,1 @@
+"""A component family: Gaussian log densities, statistics and maximum-likelihood estimates; no mixing weights."""

@@ -1,0 +1,62 @@
+"""The parameters of the components, as one value."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from sklearn_em.gaussian.covariance.structure import Structure
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """K Gaussian components under one structure, in the units of whoever made them.
+
+    Attributes
+    ----------
+    structure : Structure
+        What the covariances obey.
+    means : ndarray of shape (K, p)
+    covariances, precision_cholesky : ndarray of shape (G, ...)
+        In the structure's form, with G = 1 where the components share one covariance and G = K otherwise.
+    """
+
+    structure: Structure
+    means: np.ndarray
+    covariances: np.ndarray
+    precision_cholesky: np.ndarray
+
+    @classmethod
+    def from_covariances(cls, structure: Structure, means: np.ndarray, covariances: np.ndarray) -> Self:
+        """Factor the covariances; raise DegenerateError if one is singular."""
+        return cls(structure, means, covariances, structure.form.precision_cholesky(covariances))
+
+    @classmethod
+    def from_precision_cholesky(cls, structure: Structure, means: np.ndarray, precision_cholesky: np.ndarray) -> Self:
+        """Start from the factors of the precisions."""
+        return cls(structure, means, structure.form.covariances(precision_cholesky), precision_cholesky)
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """p."""
+        return self.means.shape[1]
+
+    @property
+    def precisions(self) -> np.ndarray:
+        """The inverse covariances, (G, ...)."""
+        return self.structure.form.precisions(self.precision_cholesky)
+
+    def rescale(self, factor: np.ndarray) -> Self:
+        """Return the components of features multiplied by `factor` (p,); exact for powers of two."""
+        form = self.structure.form
+        return replace(
+            self,
+            means=self.means * factor,
+            covariances=form.rescale(self.covariances, factor),
+            precision_cholesky=form.rescale_cholesky(self.precision_cholesky, factor),
+        )

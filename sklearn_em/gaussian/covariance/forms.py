@@ -1,0 +1,190 @@
+"""How a covariance is stored: as a matrix, per axis, or as one variance.
+
+Inside the package a covariance array always has a leading axis, of length K or, where all components share one
+covariance, of length 1, so that broadcasting replaces every case distinction:
+
+==============  ===========  ============================
+form            inside       `precision_cholesky` inside
+==============  ===========  ============================
+ELLIPSOIDAL     (G, p, p)    (G, p, p), upper triangular
+AXIS_ALIGNED    (G, p)       (G, p)
+SPHERICAL       (G, 1)       (G, 1)
+==============  ===========  ============================
+
+`precision_cholesky` is P with Sigma^-1 = P P^T, so that z^T Sigma^-1 z = |P^T z|^2.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from scipy.linalg import lapack
+
+from sklearn_em.em.result import DegenerateError
+
+# A pivot is lost in rounding below this many units in the last place, times p, of the variance it is left from.
+_PIVOT_ROUNDING = 4 * np.finfo(float).eps
+
+
+def _ill_defined(components: np.ndarray | list[int]) -> DegenerateError:
+    return DegenerateError(
+        "Fitting the mixture model failed because some components have ill-defined empirical covariance (for "
+        "instance caused by singleton or collapsed samples). Try to decrease the number of components, increase "
+        "reg_covar, or scale the input data.",
+        tuple(int(k) for k in components),
+    )
+
+
+class Form(ABC):
+    """The operations that depend on how a covariance is stored."""
+
+    @abstractmethod
+    def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
+        """Return P; raise DegenerateError where a covariance is singular in floating point."""
+
+    @abstractmethod
+    def precision_cholesky_of_precisions(self, precisions: np.ndarray) -> np.ndarray:
+        """Return P from the precisions themselves; raise LinAlgError where one is not positive definite."""
+
+    @abstractmethod
+    def precisions(self, precision_cholesky: np.ndarray) -> np.ndarray:
+        """Return P P^T."""
+
+    @abstractmethod
+    def covariances(self, precision_cholesky: np.ndarray) -> np.ndarray:
+        """Return (P P^T)^-1."""
+
+    @abstractmethod
+    def log_det(self, precision_cholesky: np.ndarray, n_features: int) -> np.ndarray:
+        """Return log det P, (G,)."""
+
+    @abstractmethod
+    def project(self, precision_cholesky: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return P_g^T z for one g: (p, b) to (p, b); the columns have unit covariance if z has Sigma_g."""
+
+    @abstractmethod
+    def diagonal(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        """Return the diagonals of covariances or precisions, (G, p)."""
+
+    @abstractmethod
+    def rescale(self, array: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """Return covariances of features multiplied by `factor` (p,), or precisions for its reciprocal."""
+
+    @abstractmethod
+    def rescale_cholesky(self, precision_cholesky: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """Return P for precisions of features divided by `factor` (p,)."""
+
+    @abstractmethod
+    def matrices(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        """Return the array as dense matrices, (G, p, p)."""
+
+    @abstractmethod
+    def draw(self, precision_cholesky: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        """Turn standard normal rows (n, p) into rows with the covariance of one P_g."""
+
+    @abstractmethod
+    def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return the shape of the array as the user sees it, where components do not share it."""
+
+
+class _Ellipsoidal(Form):
+    def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
+        result, bad = np.empty_like(covariances), []
+        floor = _PIVOT_ROUNDING * covariances.shape[-1]
+        for g, covariance in enumerate(covariances):
+            lower, failed = lapack.dpotrf(covariance, lower=1, clean=1)
+            if failed or not (lower.diagonal() ** 2 > floor * covariance.diagonal()).all():
+                bad.append(g)
+                continue
+            result[g] = lapack.dtrtri(lower, lower=1)[0].T
+        if bad:
+            raise _ill_defined(bad)
+        return result
+
+    def precision_cholesky_of_precisions(self, precisions: np.ndarray) -> np.ndarray:
+        # Reversing both axes turns the lower factor into the upper one.
+        return np.linalg.cholesky(precisions[..., ::-1, ::-1])[..., ::-1, ::-1]
+
+    def precisions(self, precision_cholesky: np.ndarray) -> np.ndarray:
+        return precision_cholesky @ precision_cholesky.swapaxes(-1, -2)
+
+    def covariances(self, precision_cholesky: np.ndarray) -> np.ndarray:
+        inverse = np.stack([lapack.dtrtri(upper, lower=0)[0] for upper in precision_cholesky])
+        return inverse.swapaxes(-1, -2) @ inverse
+
+    def log_det(self, precision_cholesky: np.ndarray, n_features: int) -> np.ndarray:
+        return np.log(precision_cholesky.diagonal(axis1=-2, axis2=-1)).sum(axis=-1)
+
+    def project(self, precision_cholesky: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return precision_cholesky.T @ rows
+
+    def diagonal(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        return array.diagonal(axis1=-2, axis2=-1)
+
+    def rescale(self, array: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        return array * factor[:, None] * factor
+
+    def rescale_cholesky(self, precision_cholesky: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        return precision_cholesky / factor[:, None]
+
+    def matrices(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        return array
+
+    def draw(self, precision_cholesky: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        return normal @ lapack.dtrtri(precision_cholesky, lower=0)[0]
+
+    def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, n_features)
+
+
+class _AxisAligned(Form):
+    def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
+        bad = np.flatnonzero(~(covariances > 0).all(axis=-1))
+        if bad.size:
+            raise _ill_defined(bad)
+        return 1 / np.sqrt(covariances)
+
+    def precision_cholesky_of_precisions(self, precisions: np.ndarray) -> np.ndarray:
+        if not (precisions > 0).all():
+            raise np.linalg.LinAlgError("not positive")
+        return np.sqrt(precisions)
+
+    def precisions(self, precision_cholesky: np.ndarray) -> np.ndarray:
+        return precision_cholesky**2
+
+    def covariances(self, precision_cholesky: np.ndarray) -> np.ndarray:
+        return precision_cholesky**-2.0
+
+    def log_det(self, precision_cholesky: np.ndarray, n_features: int) -> np.ndarray:
+        log = np.log(precision_cholesky)
+        return log.sum(axis=-1) * (n_features // log.shape[-1])
+
+    def project(self, precision_cholesky: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return precision_cholesky[:, None] * rows
+
+    def diagonal(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        return np.broadcast_to(array, (len(array), n_features))
+
+    def rescale(self, array: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        return array * factor[: array.shape[-1]] ** 2
+
+    def rescale_cholesky(self, precision_cholesky: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        return precision_cholesky / factor[: precision_cholesky.shape[-1]]
+
+    def matrices(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        return self.diagonal(array, n_features)[:, :, None] * np.eye(n_features)
+
+    def draw(self, precision_cholesky: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        return normal / precision_cholesky
+
+    def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+
+class _Spherical(_AxisAligned):
+    def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components,)
+
+
+ELLIPSOIDAL = _Ellipsoidal()
+AXIS_ALIGNED = _AxisAligned()
+SPHERICAL = _Spherical()

@@ -1,0 +1,78 @@
+"""What a covariance structure has to say; one file of this folder per structure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from sklearn_em.gaussian.covariance.forms import Form
+from sklearn_em.gaussian.features import Moments
+
+
+class SymmetryGroup(Enum):
+    """The maps of the data under which the estimates follow the data; the value is a description."""
+
+    INVERTIBLE = "any invertible linear map"
+    RESCALING = "rescaling of each feature"
+    ROTATION = "rotations and one common scale"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The shape that the covariances of all components obey.
+
+    Attributes
+    ----------
+    name : str
+        The value of `covariance_type`.
+    code : str
+        The code of volume, shape and orientation (Equal, Variable, Identity) of Banfield and Raftery (1993),
+        "Model-based Gaussian and non-Gaussian clustering".
+    geometry : str
+        A sentence for people.
+    form : Form
+        How a covariance is stored.
+    moments : Moments
+        The second moments from which `estimate` works.
+    shared : bool
+        Whether all components have the same covariance.
+    group : SymmetryGroup
+        The maps under which the structure is closed.
+    estimate : callable
+        `(scatter, mass, n_features) -> covariances`: scatter about each component's mean in the layout of `moments`,
+        one entry per component (or one pooled entry where `shared`), and the mass of each component, all positive.
+    n_parameters : callable
+        `(n_components, n_features) -> int`: the number of free parameters of all covariances.
+    min_rows : callable
+        `(n_features) -> int`: on fewer distinct rows than this, a component's covariance is singular.
+
+    References
+    ----------
+    Celeux and Govaert (1995), "Gaussian parsimonious clustering models", table 1 and section 3.
+    """
+
+    name: str
+    code: str
+    geometry: str
+    form: Form
+    moments: Moments
+    shared: bool
+    group: SymmetryGroup
+    estimate: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+    n_parameters: Callable[[int, int], int]
+    min_rows: Callable[[int], int]
+
+    def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return the shape of `covariances_` and `precisions_`."""
+        shape = self.form.natural_shape(n_components, n_features)
+        return shape[1:] if self.shared else shape
+
+    def to_natural(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        """Turn an array as used inside, with its leading axis, into the shape the user sees."""
+        return array.reshape(self.natural_shape(len(array), n_features))
+
+    def from_natural(self, array: np.ndarray, n_features: int) -> np.ndarray:
+        """Undo `to_natural`."""
+        inside = self.form.natural_shape(1, n_features)[1:] or (1,)
+        return array.reshape(-1, *inside)

@@ -1,0 +1,90 @@
+"""Statistics to parameters: the maximum-likelihood Gaussians under a structure."""
+
+import numpy as np
+
+from sklearn_em.em.result import DegenerateError
+from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance.structure import Structure
+from sklearn_em.gaussian.statistics import GaussianStatistics
+
+# A component with less than this share of the mass has none: what it has is the rounding of other rows.
+_NO_MASS = 1e-15
+# The scatter about the mean has lost this many units of its last place when moments about another point are moved.
+_LOST = 1e7
+
+
+def alive(mass: np.ndarray) -> np.ndarray:
+    """Return which components have mass, (K,) of bool."""
+    return mass > _NO_MASS * mass.sum()
+
+
+def blurred_covariances(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:
+    """Return the covariances of the components that are alive, with every row blurred by the diagonal `blur` (p,).
+
+    A row that is a cloud of covariance R instead of a point adds R to the second moments, so the scatter of a
+    component gains mass_k R and any structure is solved on that: for a free covariance, S_k / mass_k + R.
+    """
+    scatter, mass = statistics.scatter(), statistics.mass
+    cloud = statistics.moments.of_diagonal(blur)
+    if statistics.total is not None:
+        return structure.estimate(scatter + mass.sum() * cloud, mass, len(blur))
+    kept = alive(mass)
+    scatter, mass = scatter[kept], mass[kept]
+    return structure.estimate(scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud, mass, len(blur))
+
+
+def m_step(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray, previous: Gaussians) -> Gaussians:
+    """Return the maximum-likelihood components; one that has no mass left keeps its parameters.
+
+    Parameters
+    ----------
+    structure : Structure
+    statistics : GaussianStatistics
+    blur : ndarray of shape (p,)
+        The diagonal of R.
+    previous : Gaussians
+        Where components without mass take their parameters from.
+
+    Raises
+    ------
+    DegenerateError
+        If a covariance is singular.
+    """
+    kept = alive(statistics.mass)
+    covariances = blurred_covariances(structure, statistics, blur)
+    if kept.all():
+        return Gaussians.from_covariances(structure, statistics.means, covariances)
+    means = np.where(kept[:, None], statistics.means, previous.means)
+    if structure.shared:
+        return Gaussians.from_covariances(structure, means, covariances)
+    everyone = previous.covariances.copy()
+    everyone[kept] = covariances
+    return Gaussians.from_covariances(structure, means, everyone)
+
+
+def lost_digits(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:
+    """Return the components whose scatter lost its digits when it was moved to their mean, (K,) of bool.
+
+    A component can become tight within one M-step; its moments then have to be summed again about a point inside it.
+    """
+    distance = statistics.shift**2
+    if statistics.total is not None:
+        distance = distance + statistics.total.diagonal() / statistics.mass.sum()
+    kept = alive(statistics.mass)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # No variance is below the blur, so this bounds the ratio from above, without a factorisation.
+        if (np.nan_to_num(distance / blur, nan=0.0).sum(axis=1)[kept] <= _LOST).all():
+            return np.zeros(len(kept), dtype=bool)
+    lost = np.zeros(len(kept), dtype=bool)
+    indices = np.flatnonzero(kept)
+    form, p = structure.form, len(blur)
+    covariances = blurred_covariances(structure, statistics, blur)
+    try:
+        factors = form.precision_cholesky(covariances)
+    except DegenerateError:
+        # Singular by nature or by rounding: only a second sum can tell.
+        lost[indices] = True
+        return lost
+    spread = form.diagonal(form.precisions(factors), p)
+    lost[indices] = (spread * distance[kept]).sum(axis=1) > _LOST
+    return lost

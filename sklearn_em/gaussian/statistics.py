@@ -1,0 +1,99 @@
+"""Expected sufficient statistics of the components: additive, and about stated points."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from sklearn_em.gaussian.features import COMMON, Moments
+from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
+
+
+@dataclass(frozen=True)
+class GaussianStatistics:
+    """Responsibility-weighted sums of the features.
+
+    Attributes
+    ----------
+    moments : Moments
+        The layout of the quadratic features.
+    sums : ndarray of shape (F, K)
+        Sums of the quadratic features, of z, and of ones.
+    reference : ndarray of shape (K, p)
+        The point about which each component was summed.
+    total : ndarray of shape (p, p), optional
+        COMMON moments only: the second moment of all rows about the reference.
+    """
+
+    moments: Moments
+    sums: np.ndarray
+    reference: np.ndarray
+    total: np.ndarray | None = None
+
+    def __add__(self, other: Self) -> Self:
+        """Add the statistics of other rows, summed about the same reference."""
+        return replace(self, sums=self.sums + other.sums)
+
+    @property
+    def mass(self) -> np.ndarray:
+        """The sum of responsibilities of each component, (K,)."""
+        return self.sums[-1]
+
+    @property
+    def shift(self) -> np.ndarray:
+        """The mean of each component less its reference, (K, p); 0 where there is no mass."""
+        first = self.sums[-self.reference.shape[1] - 1 : -1].T
+        mass = self.mass[:, None]
+        return np.divide(first, mass, out=np.zeros(first.shape), where=mass > 0)
+
+    @property
+    def means(self) -> np.ndarray:
+        """The mean of each component, (K, p)."""
+        return self.reference + self.shift
+
+    def scatter(self) -> np.ndarray:
+        """Return the scatter about each component's own mean, or one pooled entry under COMMON moments."""
+        p = self.reference.shape[1]
+        explained = self.moments.outer(self.shift)
+        if self.total is not None:
+            return (self.total - np.tensordot(self.mass, explained, axes=1))[None]
+        between = self.mass.reshape(-1, *[1] * (explained.ndim - 1)) * explained
+        return self.moments.second(self.sums[: -p - 1], p) - between
+
+
+class Accumulator:
+    """Sums the moments of the blocks that one worker evaluates; the responsibilities are the caller's."""
+
+    def __init__(self, densities: Densities, evaluator: BlockEvaluator):
+        n_components, n_features = densities.reference.shape
+        length = densities.moments.length(n_features)
+        self._densities, self._evaluator = densities, evaluator
+        self._sums = np.zeros((length, n_components))
+        self._tight = np.zeros((densities.tight.size, length))
+        self._product = np.empty((length, n_components)) if densities.theta.size else None
+
+    def add(self, resp: np.ndarray) -> None:
+        """Add the evaluator's current block with responsibilities (K, b), already times the row weights."""
+        d, block = self._densities, self._evaluator
+        if self._product is not None:
+            # phi @ resp.T is faster than resp @ phi.T where K is small: the long side leads.
+            self._sums += np.matmul(block.phi, resp.T, out=self._product)
+        p = d.reference.shape[1]
+        for t, k in enumerate(d.tight):
+            z = block.rows - d.reference[k][:, None]
+            self._tight[t, : -p - 1] += d.moments.weighted_second(z, resp[k])
+            self._tight[t, -p - 1 : -1] += z @ resp[k]
+            self._tight[t, -1] += resp[k].sum()
+
+    def statistics(self) -> GaussianStatistics:
+        """Return the sums so far, and start again from zero."""
+        sums = self._sums.copy()
+        sums[:, self._densities.tight] = self._tight.T
+        self._sums[:] = 0.0
+        self._tight[:] = 0.0
+        return GaussianStatistics(self._densities.moments, sums, self._densities.reference)
+
+
+def with_total(statistics: GaussianStatistics, total: np.ndarray) -> GaussianStatistics:
+    """Complete sums under COMMON moments by the second moment of all rows about the centre."""
+    return replace(statistics, total=total) if statistics.moments is COMMON else statistics

@@ -1,0 +1,41 @@
+"""Log joint densities to responsibilities: Bayes' rule, in the log domain and in place.
+
+Reductions run along axis 0, over contiguous rows: along a short last axis the maximum alone would cost as much as
+all the rest.
+
+References
+----------
+Bishop (2006), "Pattern Recognition and Machine Learning", equation 9.23.
+"""
+
+import numpy as np
+
+# exp is 10 to 100 times slower where the result underflows or is subnormal, and so are products with the result.
+# e^-200 is 1e-87 of a row: nothing.
+_LOWEST = -200.0
+
+
+def responsibilities(joint: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Turn the log joint densities into responsibilities, in place.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (K, b)
+        log pi_k + log N(x | mu_k, Sigma_k) on entry; responsibilities, times the row weights, on return.
+    weight : ndarray of shape (b,), optional
+        The weights of the rows; 1 if not given.
+
+    Returns
+    -------
+    ndarray of shape (b,)
+        The log density of each row under the mixture.
+    """
+    top = joint.max(axis=0)
+    joint -= top
+    np.maximum(joint, _LOWEST, out=joint)
+    np.exp(joint, out=joint)
+    norm = joint.sum(axis=0)
+    joint *= 1 / norm if weight is None else weight / norm
+    np.log(norm, out=norm)
+    norm += top
+    return norm

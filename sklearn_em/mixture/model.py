@@ -1,0 +1,157 @@
+"""The Gaussian mixture as a model for the EM loop: its parameters, its statistics, and its two steps over the data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Self
+
+import numpy as np
+
+from sklearn_em.data.block import ArraySource, Partition
+from sklearn_em.data.executors import Workers
+from sklearn_em.data.scan import Problem
+from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance.structure import Structure
+from sklearn_em.gaussian.features import COMMON
+from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
+from sklearn_em.gaussian.m_step import alive, lost_digits, m_step
+from sklearn_em.gaussian.statistics import Accumulator, GaussianStatistics, with_total
+from sklearn_em.mixture.e_step import responsibilities
+from sklearn_em.mixture.m_step import mixing_weights
+
+# A component whose smallest variance is below this share of the data's is a spike, not a cluster ...
+_SPIKE = 1e-5
+# ... where regularisation is more than this share of that variance: then it is what holds it up.
+_HELD_UP = 0.1
+
+
+@dataclass(frozen=True)
+class MixtureParameters:
+    """Mixing weights (K,) and components."""
+
+    weights: np.ndarray
+    gaussians: Gaussians
+
+    @property
+    def log_weights(self) -> np.ndarray:
+        """The log weights, -inf for a component without mass."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.weights)
+
+
+@dataclass(frozen=True)
+class MixtureStatistics:
+    """What the rows say about the mixture: additive.
+
+    Attributes
+    ----------
+    gaussian : GaussianStatistics
+        The components' moments; their masses are the mixing weights' statistics.
+    log_likelihood : float
+        The weighted sum of the rows' log densities, regularised as the model says.
+    """
+
+    gaussian: GaussianStatistics
+    log_likelihood: float
+
+    def __add__(self, other: Self) -> Self:
+        """Add the statistics of other rows."""
+        return type(self)(self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood)
+
+
+@dataclass(frozen=True)
+class GaussianMixtureModel:
+    """A Gaussian mixture bound to its data.
+
+    EM climbs J = sum_i w_i log sum_k pi_k N(x_i | mu_k, Sigma_k) exp(-tr(Sigma_k^-1 R) / 2) / sum_i w_i: the
+    log-likelihood of rows blurred to tiny clouds of covariance R (`blur`), never above that of the rows themselves.
+
+    Attributes
+    ----------
+    structure : Structure
+    source : ArraySource
+    problem : Problem
+    blur : ndarray of shape (p,)
+        The diagonal of R, scaled as the problem says.
+    workers : Workers
+    """
+
+    structure: Structure
+    source: ArraySource
+    problem: Problem
+    blur: np.ndarray
+    workers: Workers
+
+    def e_step(self, params: MixtureParameters) -> MixtureStatistics:
+        """Sum the moments of all rows, weighted by responsibilities."""
+        densities = self._densities(params)
+        statistics = self._sum(densities)
+        lost = lost_digits(self.structure, statistics.gaussian, self.blur)
+        if lost.any():
+            if densities.moments is COMMON:
+                lost[:] = True
+            apart = np.where(lost[:, None], statistics.gaussian.means, np.nan)
+            statistics = self._sum(self._densities(params, apart))
+        return statistics
+
+    def m_step(self, statistics: MixtureStatistics, previous: MixtureParameters) -> MixtureParameters:
+        """Maximise the bound in closed form."""
+        gaussians = m_step(self.structure, statistics.gaussian, self.blur, previous.gaussians)
+        return MixtureParameters(mixing_weights(statistics.gaussian.mass), gaussians)
+
+    def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
+        """Return J, per unit of weight and in the data's own units."""
+        # Scaling a feature by s multiplies densities by 1 / s.
+        return statistics.log_likelihood / self.problem.weight + float(np.log(self.problem.scale).sum())
+
+    def is_spurious(self, params: MixtureParameters, statistics: MixtureStatistics) -> bool:
+        """Tell whether a component lives on too few rows, or is so thin that only regularisation holds it up.
+
+        Such maxima of the likelihood exist in every sample and say nothing about where the rows came from.
+        """
+        if self.structure.shared:
+            return False
+        mass = statistics.gaussian.mass
+        kept = alive(mass)
+        rows = mass[kept] * self.problem.n_rows / self.problem.weight
+        if not kept.all() or (rows < self.structure.min_rows(len(self.blur))).any():
+            return True
+        deviation = np.sqrt(self.problem.variance)
+        relative = self.structure.form.matrices(params.gaussians.covariances, len(self.blur))
+        smallest = np.linalg.eigvalsh(relative / deviation[:, None] / deviation)[:, 0]
+        held_up = (self.blur / self.problem.variance).max()
+        return bool(((smallest < _SPIKE) & (held_up > _HELD_UP * smallest)).any())
+
+    def _densities(self, params: MixtureParameters, apart: np.ndarray | None = None) -> Densities:
+        return Densities.prepare(params.gaussians, self.problem.centre, params.log_weights, self.blur, apart)
+
+    def _sum(self, densities: Densities) -> MixtureStatistics:
+        numbers = densities.moments.length(self.source.n_features), densities.constant.size
+        per_row = numbers[0] if densities.theta.size else 2 * self.source.n_features
+        partition = Partition.of(self.source.n_rows, per_row + 2 * numbers[1], numbers[0] * numbers[1])
+
+        def make_worker() -> Callable[[int], MixtureStatistics]:
+            evaluator = BlockEvaluator(densities, partition.block_length)
+            accumulator = Accumulator(densities, evaluator)
+
+            def sum_group(start: int) -> MixtureStatistics:
+                log_likelihood = 0.0
+                for span in partition.blocks(start):
+                    block = self.source.block(*span)
+                    joint = evaluator.log_joint(block.rows, self.problem.scale)
+                    log_norm = responsibilities(joint, block.weight)
+                    accumulator.add(joint)
+                    log_likelihood += float(log_norm.sum() if block.weight is None else log_norm @ block.weight)
+                return MixtureStatistics(accumulator.statistics(), log_likelihood)
+
+            return sum_group
+
+        statistics = reduce(add, self.workers.map(make_worker, partition.groups))
+        if densities.moments is not COMMON:
+            return statistics
+        # The term all components share cancels in the responsibilities; summed over rows it is one trace.
+        precisions = self.structure.form.matrices(densities.gaussians.precisions, self.source.n_features)[0]
+        shared = -0.5 * float((precisions * self.problem.total).sum())
+        gaussian = with_total(statistics.gaussian, self.problem.total)
+        return MixtureStatistics(gaussian, statistics.log_likelihood + shared)

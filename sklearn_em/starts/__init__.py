@@ -1,0 +1,7 @@
+"""Where EM starts."""
+
+from sklearn_em.starts.candidates import METHODS, Given, candidates
+from sklearn_em.starts.search import StartRecord, search
+from sklearn_em.starts.space import StartSpace
+
+__all__ = ["METHODS", "Given", "StartRecord", "StartSpace", "candidates", "search"]

@@ -1,0 +1,187 @@
+"""Partitions of the sample, and the parameters they start EM from, by the same M-step as everything else."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.m_step import blurred_covariances, m_step
+from sklearn_em.gaussian.statistics import GaussianStatistics
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture.m_step import mixing_weights
+from sklearn_em.starts.kmeans import draw, lloyd, seed, squared_distances
+from sklearn_em.starts.space import StartSpace
+
+
+@dataclass(frozen=True)
+class Given:
+    """The parts of the start that the user gives, scaled as the problem says; None where the start finds them."""
+
+    weights: np.ndarray | None = None
+    means: np.ndarray | None = None
+    precision_cholesky: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Labels of the rows of the space, and where the means are to be if not at the centroids.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (m,)
+    spare : ndarray of shape (K, p)
+        A mean for each component, used where it has no rows.
+    means : ndarray of shape (K, p), optional
+    """
+
+    labels: np.ndarray
+    spare: np.ndarray
+    means: np.ndarray | None = None
+
+
+Method = Callable[[StartSpace, np.ndarray, int, np.random.RandomState], Partition]
+
+
+def _filled(space: StartSpace, chosen: np.ndarray, n_components: int) -> np.ndarray:
+    """Return rows for all components: the chosen ones, over and over where there are not enough distinct rows."""
+    return space.rows[np.resize(chosen, n_components)]
+
+
+def kmeans(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+    """Clusters of k-means from k-means++ seeds."""
+    chosen = seed(points, space.weight, n_components, rng)
+    return Partition(lloyd(points, space.weight, points[chosen]), _filled(space, chosen, n_components))
+
+
+def kmeans_plusplus(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+    """k-means++ seeds as means."""
+    return _around(space, points, seed(points, space.weight, n_components, rng), n_components)
+
+
+def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+    """Distinct rows drawn at random as means."""
+    left, chosen = space.weight.copy(), np.empty(0, dtype=np.intp)
+    for _ in range(min(n_components, len(left))):
+        chosen = np.append(chosen, draw(left, 1, rng))
+        left[chosen] = 0.0
+    return _around(space, points, chosen, n_components)
+
+
+def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+    """The cells around random points of a Gaussian as wide as the data.
+
+    Responsibilities drawn row by row, the other way to start at random, leave all components near the overall mean:
+    a saddle of the likelihood, from which EM takes very long to get away.
+    """
+    spread = np.sqrt(space.weight @ points**2)
+    centres = rng.normal(size=(n_components, points.shape[1])) * spread
+    labels = squared_distances(points, centres).argmin(axis=0)
+    return Partition(labels, _filled(space, draw(space.weight, n_components, rng), n_components))
+
+
+def _around(space: StartSpace, points: np.ndarray, chosen: np.ndarray, n_components: int) -> Partition:
+    means = _filled(space, chosen, n_components)
+    return Partition(squared_distances(points, points[chosen]).argmin(axis=0), means, means)
+
+
+METHODS: dict[str, Method] = {
+    "kmeans": kmeans,
+    "k-means++": kmeans_plusplus,
+    "random": random,
+    "random_from_data": random_from_data,
+}
+
+# Two of each metric: k-means in one metric alone finds the best optimum half as often.
+_PER_METRIC = 2
+
+
+def candidates(
+    model: GaussianMixtureModel,
+    space: StartSpace,
+    method: str,
+    n_components: int,
+    given: Given,
+    rng: np.random.RandomState,
+) -> Iterator[Callable[[], MixtureParameters]]:
+    """Yield the makers of a start's few candidates; making one raises DegenerateError if it is singular.
+
+    The first is the one to take where there is no time to compare them. Equal partitions are yielded once.
+    """
+    if given.means is not None:
+        labels = _nearest(space, given.means)
+        yield lambda: from_partition(model, space, Partition(labels, given.means, given.means), given)
+        return
+    seen: list[np.ndarray] = []
+    for points in space.metrics * _PER_METRIC:
+        # Every candidate has a stream of its own: the number of draws of one does not move the next.
+        own = np.random.RandomState(rng.randint(2**31 - 1))
+        partition = METHODS[method](space, points, n_components, own)
+        _, first, inverse = np.unique(partition.labels, return_index=True, return_inverse=True)
+        anonymous = np.argsort(np.argsort(first))[inverse]
+        if any((anonymous == other).all() for other in seen):
+            continue
+        seen.append(anonymous)
+        yield lambda partition=partition: from_partition(model, space, partition, given)
+
+
+def _nearest(space: StartSpace, means: np.ndarray) -> np.ndarray:
+    """Assign the rows to given means in the metric of the total scatter, or of each feature if that is singular."""
+    linear, *_ = np.linalg.lstsq(space.rows - space.weight @ space.rows, space.metrics[0], rcond=None)
+    centres = (means - space.weight @ space.rows) @ linear
+    return squared_distances(space.metrics[0], centres).argmin(axis=0)
+
+
+def from_partition(
+    model: GaussianMixtureModel, space: StartSpace, partition: Partition, given: Given
+) -> MixtureParameters:
+    """Return the parameters that a partition of the sample starts EM from."""
+    structure, n_components = model.structure, len(partition.spare)
+    statistics = _statistics(model, space, partition)
+    one = _pooled(statistics)
+    shared = blurred_covariances(structure, one, model.blur)
+    previous = Gaussians.from_covariances(
+        structure, partition.spare, shared if structure.shared else np.repeat(shared, n_components, axis=0)
+    )
+    gaussians = m_step(structure, _shrunk(statistics, one, 1 / len(space.rows)), model.blur, previous)
+    means = given.means if given.means is not None else partition.means
+    if means is not None:
+        gaussians = replace(gaussians, means=means)
+    if given.precision_cholesky is not None:
+        gaussians = Gaussians.from_precision_cholesky(structure, gaussians.means, given.precision_cholesky)
+    weights = mixing_weights(statistics.mass) if given.weights is None else given.weights
+    return MixtureParameters(weights, gaussians)
+
+
+def _statistics(model: GaussianMixtureModel, space: StartSpace, partition: Partition) -> GaussianStatistics:
+    """Sum the moments of each cluster about its mean."""
+    moments, p = model.structure.moments, space.rows.shape[1]
+    sums = np.zeros((moments.length(p), len(partition.spare)))
+    reference = partition.spare.copy()
+    for k in np.unique(partition.labels):
+        member = partition.labels == k
+        rows, weight = space.rows[member], space.weight[member]
+        # Equal weights of one cluster keep a mean of equal values exact.
+        reference[k] = rows[0] + weight @ (rows - rows[0]) / weight.sum()
+        sums[: -p - 1, k] = moments.weighted_second((rows - reference[k]).T, weight)
+        sums[-1, k] = weight.sum()
+    return GaussianStatistics(moments, sums, reference)
+
+
+def _pooled(statistics: GaussianStatistics) -> GaussianStatistics:
+    """Return the statistics of one component with the scatter within all clusters."""
+    return replace(statistics, sums=statistics.sums.sum(axis=1, keepdims=True), reference=statistics.reference[:1])
+
+
+def _shrunk(statistics: GaussianStatistics, one: GaussianStatistics, row: float) -> GaussianStatistics:
+    """Add to each cluster some rows' worth of the pooled scatter, keeping its mass.
+
+    A cluster of few rows would start as a spike or a thin sheet, from which EM does not come back.
+    """
+    p = statistics.reference.shape[1]
+    extra = (p + 1) * row
+    mass = statistics.mass
+    sums = statistics.sums.copy()
+    within = one.sums[: -p - 1] / one.mass
+    sums[: -p - 1] = (sums[: -p - 1] + extra * within) * (mass / (mass + extra))
+    return replace(statistics, sums=sums)

@@ -1,0 +1,66 @@
+"""k-means on weighted rows, with every decision rounded.
+
+scikit-learn's KMeans would do, but for equally distant rows: where a rounding error decides a tie, repeated rows and
+weights start EM from different places. Its tolerance and its centring also depend on unweighted rows.
+
+References
+----------
+Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding"; Lloyd (1982), "Least squares
+quantization in PCM".
+"""
+
+import numpy as np
+
+from sklearn_em.starts.space import rounded
+
+
+def squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return rounded squared distances, (K, m), never negative."""
+    squares = -2 * (centres @ points.T)
+    squares += np.einsum("mr,mr->m", points, points)
+    squares += np.einsum("kr,kr->k", centres, centres)[:, None]
+    return rounded(np.maximum(squares, 0, out=squares))
+
+
+def draw(weight: np.ndarray, size: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw indices with probabilities proportional to `weight`, by the inverse of its distribution function."""
+    share = np.cumsum(weight)
+    return np.minimum(np.searchsorted(share, rng.uniform(size=size) * share[-1], side="right"), len(weight) - 1)
+
+
+def seed(points: np.ndarray, weight: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw up to `n_clusters` distinct rows far from each other: greedy k-means++, indices (k,)."""
+    n_trials = 2 + int(np.log(n_clusters))
+    chosen = draw(weight, 1, rng)
+    nearest = squared_distances(points, points[chosen])[0]
+    while len(chosen) < n_clusters:
+        # Every round draws, so that what follows does not depend on when rows run out.
+        potential = weight * nearest
+        if not potential.any():
+            break
+        trials = draw(potential, n_trials, rng)
+        reached = np.minimum(squared_distances(points, points[trials]), nearest)
+        cost = reached @ weight
+        best = int(np.argmin(rounded(cost / max(cost.max(), np.finfo(float).tiny))))
+        chosen, nearest = np.append(chosen, trials[best]), reached[best]
+    return chosen
+
+
+def centroids(points: np.ndarray, weight: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Return the weighted mean of each cluster, (K, r); NaN where a cluster is empty."""
+    member = np.zeros((n_clusters, len(points)))
+    member[labels, np.arange(len(points))] = weight
+    with np.errstate(invalid="ignore"):
+        return (member @ points) / member.sum(axis=1)[:, None]
+
+
+def lloyd(points: np.ndarray, weight: np.ndarray, centres: np.ndarray, max_iter: int = 30) -> np.ndarray:
+    """Move centres until no row changes its cluster, and return the labels (m,)."""
+    labels = squared_distances(points, centres).argmin(axis=0)
+    for _ in range(max_iter):
+        moved = centroids(points, weight, labels, len(centres))
+        centres = np.where(np.isnan(moved), centres, moved)
+        before, labels = labels, squared_distances(points, centres).argmin(axis=0)
+        if (labels == before).all():
+            break
+    return labels

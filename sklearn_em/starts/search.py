@@ -1,0 +1,127 @@
+"""From candidates to the best end: short runs choose among the candidates of a start, full runs among the starts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from sklearn_em.em import DegenerateError, LoopState, Result, Status, StoppingRule, begin, run
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+
+Run = Result[MixtureParameters, MixtureStatistics]
+State = LoopState[MixtureParameters, MixtureStatistics]
+
+# Passes before candidates are compared: after five their order says little about where they end.
+SCREENING_PASSES = 15
+# A candidate replaces an earlier one only if it is better by more than this share of 1 + |objective|: two that end at
+# one optimum differ by rounding.
+_BETTER = 1e-6
+
+
+@dataclass(frozen=True)
+class StartRecord:
+    """How one start ended.
+
+    Attributes
+    ----------
+    objective : float
+        The objective at its end; -inf if it failed.
+    n_iter : int
+        The number of M-steps.
+    status : Status or None
+        Why it ended; None if it failed.
+    reason : str
+        The status in words, or why the start failed.
+    """
+
+    objective: float
+    n_iter: int
+    status: Status | None
+    reason: str
+
+
+def search(
+    model: GaussianMixtureModel,
+    screening_model: GaussianMixtureModel,
+    starts: Iterable[Iterable[Callable[[], MixtureParameters]]],
+    stopping: StoppingRule,
+    callback: Callable[[int, State], object] | None = None,
+) -> tuple[Run, list[StartRecord]]:
+    """Run every start to its end and return the best end, with a record of all.
+
+    Parameters
+    ----------
+    model, screening_model : GaussianMixtureModel
+        Bound to all the data, and to the data on which candidates are compared; the same if those are all the data.
+    starts : iterable of iterables of callables
+        The candidates of each start.
+    stopping : StoppingRule
+    callback : callable, optional
+        Called with the number of the start and each state of its full run.
+
+    Raises
+    ------
+    DegenerateError
+        If every start fails.
+    """
+    best: Run | None = None
+    records: list[StartRecord] = []
+    failure: DegenerateError | None = None
+    for number, makers in enumerate(starts):
+        try:
+            state = _screened(model, screening_model, makers, stopping)
+        except DegenerateError as error:
+            failure = failure or error
+            records.append(StartRecord(float("-inf"), 0, None, str(error)))
+            continue
+        watch = None if callback is None else lambda state, number=number: callback(number, state)
+        end = run(model, state, stopping, watch)
+        records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status)))
+        if best is None or _is_better(model, end, best):
+            best = end
+        if end.status is Status.STOPPED:
+            break
+    if best is None:
+        assert failure is not None
+        raise failure
+    return best, records
+
+
+def _screened(
+    model: GaussianMixtureModel,
+    screening_model: GaussianMixtureModel,
+    makers: Iterable[Callable[[], MixtureParameters]],
+    stopping: StoppingRule,
+) -> State:
+    """Return the state from which to go on: of the best candidate after a short run, or of the first that is valid."""
+    short = replace(stopping, max_iter=SCREENING_PASSES)
+    makers = list(makers)
+    best: Run | None = None
+    failure: DegenerateError | None = None
+    for make in makers:
+        try:
+            params = make()
+            if len(makers) == 1 or stopping.max_iter < SCREENING_PASSES:
+                return begin(model, params)
+            end = run(screening_model, begin(screening_model, params), short)
+        except DegenerateError as error:
+            failure = failure or error
+            continue
+        if best is None or _is_better(screening_model, end, best):
+            best = end
+    if best is None:
+        assert failure is not None
+        raise failure
+    if screening_model is model:
+        return LoopState(best.params, best.statistics, best.trace)
+    return begin(model, best.params)
+
+
+def _is_better(model: GaussianMixtureModel, end: Run, best: Run) -> bool:
+    """Rank by being valid, then by not being spurious, then by the objective."""
+    rank, best_rank = _drawbacks(model, end), _drawbacks(model, best)
+    if rank != best_rank:
+        return rank < best_rank
+    return end.objective > best.objective + _BETTER * (1 + abs(best.objective))
+
+
+def _drawbacks(model: GaussianMixtureModel, end: Run) -> tuple[bool, bool]:
+    return end.status is Status.DEGENERATE, model.is_spurious(end.params, end.statistics)

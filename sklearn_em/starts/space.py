@@ -1,0 +1,72 @@
+"""The sample in the coordinates in which starts are sought.
+
+A start must not depend on the order of the rows, on their units, or on whether a row is repeated or weighs more.
+So it is made from distinct rows in an order that is the data's own, and whatever decides between two rows is rounded
+far above rounding errors first.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from sklearn_em.data.scan import Problem
+
+# Directions with less than this share of the largest variance are not distances but noise.
+_RANK = 1e-10
+_GRID = 2.0**32
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Round to a grid far finer than any distance that matters and far coarser than rounding errors."""
+    return np.round(values * _GRID) / _GRID
+
+
+@dataclass(frozen=True)
+class StartSpace:
+    """Distinct rows, ordered by their distance from the mean.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m, p)
+        Scaled as the problem says.
+    weight : ndarray of shape (m,)
+        Their weights; they sum to 1.
+    whitened : ndarray of shape (m, r)
+        The rows in coordinates in which they are uncorrelated with unit variance.
+    standardised : ndarray of shape (m, p)
+        The rows in units of each feature's robust scale.
+    """
+
+    rows: np.ndarray
+    weight: np.ndarray
+    whitened: np.ndarray
+    standardised: np.ndarray
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """Build the coordinates from the problem's sample."""
+        rows = problem.sample.rows * problem.scale
+        weight = rounded(problem.sample.weight / problem.sample.weight.sum() * 2.0**13) / 2.0**13
+        weight = weight / weight.sum()
+        deviation = np.sqrt(problem.variance)
+        z = (rows - problem.centre) / deviation
+        z = z - weight @ z
+        values, vectors = np.linalg.eigh((z.T * weight) @ z)
+        kept = values > _RANK * values[-1]
+        whitened = z @ (vectors[:, kept] / np.sqrt(values[kept]))
+        radius = rounded(np.einsum("mr,mr->m", whitened, whitened))
+        # Stable: equal distances stay in lexicographic order.
+        order = np.argsort(radius, kind="stable")
+        return cls(rows[order], weight[order], whitened[order], z[order])
+
+    @property
+    def metrics(self) -> list[np.ndarray]:
+        """The coordinates worth clustering in, the first choice first.
+
+        Whitened rows see elongated clusters, standardised ones see what whitening drowns in noise. With no more rows
+        than directions, all whitened rows are equally far apart.
+        """
+        if len(self.rows) <= 2 * self.whitened.shape[1]:
+            return [self.standardised]
+        return [self.whitened, self.standardised]
