@@ -111,10 +111,12 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     partition = Partition.of(n, 3 * p)
     low, high = _box(source, partition, workers)
     unit = power_of_two_near(np.maximum(high - low, np.maximum(abs(low), abs(high)) * _CONSTANT))
-    weight, mean, scatter = _mean_and_scatter(source, partition, unit, _typical_row(source), workers)
+    # The mean is kept as a difference from a point near it: at a large offset its own digits would not do.
+    about = _typical_row(source) * unit
+    weight, shift, scatter = _moments(source, partition, unit, about, workers)
     spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
 
-    sample, is_whole = _sample(source, kept, unit, mean, scatter, weight, n_components)
+    sample, is_whole = _sample(source, kept, unit, about + shift, scatter, weight, n_components)
     columns, row_weight = sample.rows, sample.weight
     upper, lower = (weighted_quantile(columns, row_weight, level) for level in (0.75, 0.25))
     centre = weighted_quantile(columns, row_weight, 0.5)
@@ -127,7 +129,7 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
         scale = np.full(p, scale[~constant].min(initial=np.inf) if not constant.all() else 1.0)
 
     ratio = scale / unit
-    shift = mean * ratio - centre * scale
+    shift = (about - centre * unit + shift) * ratio
     total = scatter * ratio[:, None] * ratio + weight * shift[:, None] * shift
     n_rows = len(sample.rows) if is_whole else n if source.weight is None else int(np.count_nonzero(kept))
     return Problem(n_rows, weight, scale, centre * scale, (robust * scale) ** 2, total, sample, is_whole)
@@ -158,11 +160,10 @@ def _typical_row(source: ArraySource) -> np.ndarray:
     return np.median(rows, axis=0)
 
 
-def _mean_and_scatter(
+def _moments(
     source: ArraySource, partition: Partition, unit: np.ndarray, about: np.ndarray, workers: Workers
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return the sum of weights, the mean and the scatter about the mean, of rows times `unit`."""
-    about = about * unit
+    """Return the sum of weights, the mean less `about` and the scatter about the mean, of rows times `unit`."""
     p = source.n_features
 
     def of_group(start: int) -> np.ndarray:
@@ -178,7 +179,7 @@ def _mean_and_scatter(
     sums = reduce(np.add, workers.map(lambda: of_group, partition.groups))
     weight, shift = float(sums[p, p]), sums[p, :p] / sums[p, p]
     scatter = sums[:p, :p] - weight * shift[:, None] * shift
-    return weight, about + shift, (scatter + scatter.T) / 2
+    return weight, shift, (scatter + scatter.T) / 2
 
 
 def _sample(

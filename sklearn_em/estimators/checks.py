@@ -42,7 +42,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
             f"sample_weight[{row}] is {weight[row]:g}; weights must be 0 (the row is left out) or positive."
         )
     if not weight.any():
-        raise ValueError("sample_weight is 0 for every row; at least one row must have a positive weight.")
+        raise ValueError("sample_weight is zero for every row; at least one weight must be positive.")
     return weight
 
 

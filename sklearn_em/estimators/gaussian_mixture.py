@@ -301,8 +301,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         Returns
         -------
         log_likelihood : float
-            In nats per unit of weight.
+            In nats per unit of weight. For float32 rows without weights it is the mean of `score_samples`, which are
+            float32.
         """
+        if sample_weight is None and getattr(X, "dtype", None) == np.float32:
+            return float(self.score_samples(X).mean())
         log_likelihood, weight = self._log_likelihood(X, sample_weight)
         return log_likelihood / weight
 
@@ -432,14 +435,14 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     def _warn(self) -> None:
         if not self.converged_ and self.max_iter > 0:
-            warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=4)
+            warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=5)
         empty = np.flatnonzero(self.weights_ == 0).tolist()
         if empty:
             warnings.warn(
                 f"Components {empty} were left without rows and have weight 0: the data have too few distinct rows "
                 f"for n_components={self.n_components}. Decrease n_components.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _blur(self, problem: Problem) -> np.ndarray:

@@ -17,6 +17,8 @@ from sklearn_em.gaussian.features import COMMON, FULL, Moments
 LOG_2PI = float(np.log(2 * np.pi))
 # At 1e6 log densities are right to about 1e-10 and covariances to 1e-9 relative.
 _TIGHT = 1e6
+# Stands for the log density of a component of weight 0.
+_IMPOSSIBLE = -1e300
 # Beyond this many features phi, with its p^2 / 2 rows, costs more than projecting each component by itself.
 _MOST_FEATURES_FOR_PHI = 64
 
@@ -81,6 +83,8 @@ class Densities:
         constant = offset + form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI
         if blur is not None:
             constant = constant - 0.5 * spread @ blur
+        # An infinite entry makes matrix products raise the invalid flag.
+        constant = np.maximum(constant, _IMPOSSIBLE)
 
         kappa = (spread * (shift**2 + form.diagonal(gaussians.covariances, p))).sum(axis=1)
         tight = kappa > _TIGHT

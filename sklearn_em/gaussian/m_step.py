@@ -71,7 +71,7 @@ def lost_digits(structure: Structure, statistics: GaussianStatistics, blur: np.n
     if statistics.total is not None:
         distance = distance + statistics.total.diagonal() / statistics.mass.sum()
     kept = alive(statistics.mass)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # No variance is below the blur, so this bounds the ratio from above, without a factorisation.
         if (np.nan_to_num(distance / blur, nan=0.0).sum(axis=1)[kept] <= _LOST).all():
             return np.zeros(len(kept), dtype=bool)

@@ -30,9 +30,11 @@ class Predictor:
     def log_joint(self, source: ArraySource) -> np.ndarray:
         """Return log pi_k + log N(x | mu_k, Sigma_k), (n, K)."""
         out = np.empty((source.n_rows, self.params.weights.size))
+        empty = self.params.weights == 0
 
         def write(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
             np.add(joint.T, np.reshape(shared, (-1, 1)), out=out[start:stop])
+            out[start:stop, empty] = -np.inf
 
         self._each_block(source, write)
         return out

@@ -13,7 +13,7 @@ State = LoopState[MixtureParameters, MixtureStatistics]
 SCREENING_PASSES = 15
 # A candidate replaces an earlier one only if it is better by more than this share of 1 + |objective|: two that end at
 # one optimum differ by rounding.
-_BETTER = 1e-6
+_BETTER = 1e-10
 
 
 @dataclass(frozen=True)

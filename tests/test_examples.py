@@ -1,0 +1,115 @@
+"""The worked example runs, and what it claims is true of what it prints."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from sklearn_em import GaussianMixtureEM
+
+SCRIPT = Path(__file__).parents[1] / "examples" / "em_vs_kmeans.py"
+
+
+def run(monkeypatch, capsys, folder, *arguments):
+    """Run the script in `folder`; return what it printed, split into words line by line."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+    return [line.split() for line in capsys.readouterr().out.splitlines()]
+
+
+def table(lines):
+    """The rows of the table of methods, by method."""
+    start = next(i for i, words in enumerate(lines) if words[:2] == ["method", "ARI"])
+    return {words[0]: dict(zip(lines[start], words, strict=True)) for words in lines[start + 1 : start + 3]}
+
+
+@pytest.mark.parametrize(
+    ("data", "kmeans_ari", "em_ari"),
+    [
+        ("iris", (0.7, 0.8), (0.9, 1.0)),
+        ("blobs", (0.9, 1.0), (0.9, 1.0)),
+        ("stretched", (-0.1, 0.7), (0.95, 1.0)),
+        ("two-gaussians", (0.6, 0.8), (0.9, 1.0)),
+    ],
+)
+def test_table_and_picture(monkeypatch, capsys, tmp_path, data, kmeans_ari, em_ari):
+    lines = run(monkeypatch, capsys, tmp_path, "--data", data)
+    rows = table(lines)
+    assert list(rows) == ["KMeans", "GaussianMixtureEM"]
+    for row, (low, high) in zip(rows.values(), (kmeans_ari, em_ari), strict=True):
+        assert low <= float(row["ARI"]) <= high
+        assert int(row["iterations"]) >= 1
+        assert float(row["seconds"]) >= 0
+    assert rows["KMeans"]["log-likelihood"] == rows["KMeans"]["BIC"] == "-"
+    assert np.isfinite(float(rows["GaussianMixtureEM"]["log-likelihood"]))
+    assert np.isfinite(float(rows["GaussianMixtureEM"]["BIC"]))
+
+    assert lines[-1] == ["picture:", f"em_vs_kmeans_{data}.png"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"em_vs_kmeans_{data}.png"]
+    pixels = imread(tmp_path / f"em_vs_kmeans_{data}.png")[..., :3]
+    assert min(pixels.shape[:2]) > 500
+    painted = np.any(pixels < 0.99, axis=2)
+    for row_of_panels in np.array_split(painted, 2):
+        assert row_of_panels.mean() > 0.02
+    for colour in [(0, 114, 178), (230, 159, 0)]:  # the clusters' blue and orange
+        assert np.sum(np.all(np.abs(pixels * 255 - colour) < 1, axis=2)) > 500
+
+
+def test_bound_meets_log_likelihood(monkeypatch, capsys, tmp_path):
+    lines = run(monkeypatch, capsys, tmp_path, "--data", "two-gaussians", "--output", "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+    start = next(i for i, words in enumerate(lines) if words[:1] == ["iter"])
+    assert lines[start] == ["iter", "pi_1", "mu_1", "s_1", "mu_2", "s_2", "ELBO", "KL", "ELBO+KL", "log-likelihood"]
+    stop = next(i for i, words in enumerate(lines) if i > start and not words)
+    steps = np.array(lines[start + 1 : stop], dtype=float)
+    iteration, pi, mu_1, s_1, mu_2, s_2, bound, gap, total, value = steps.T
+    last_digit = 1.01e-8
+
+    np.testing.assert_array_equal(iteration, np.arange(len(steps)))
+    assert 5 < len(steps) < 50
+    assert int(table(lines)["GaussianMixtureEM"]["iterations"]) == len(steps) - 1
+    assert float(table(lines)["GaussianMixtureEM"]["log-likelihood"]) == pytest.approx(500 * value[-1], abs=0.006)
+
+    np.testing.assert_allclose(total, value, rtol=0, atol=last_digit)
+    np.testing.assert_allclose(bound + gap, value, rtol=0, atol=1.5 * last_digit)
+    assert np.all(gap >= 0)
+    assert gap[0] == 0  # q is the posterior itself: the bound touches
+    assert gap.max() > 0.01  # and it visibly does not between an M-step and an E-step
+    assert np.all(np.diff(value) >= -last_digit)
+    assert np.all(bound[1:] >= value[:-1] - last_digit)  # the M-step raises the bound it started on
+    assert value[-1] - value[0] > 0.1
+
+    np.testing.assert_array_equal(steps[0, 1:6], [0.2, 1.0, 1.0, 2.0, 2.0])  # the poor start
+    truth = [0.3, 0.0, 0.5, 3.5, 1.2]
+    np.testing.assert_allclose([pi[-1], mu_1[-1], s_1[-1], mu_2[-1], s_2[-1]], truth, atol=0.1)
+
+
+def test_steps_are_those_of_one_fit():
+    """Refitting with 0, 1, 2, ... iterations shows the very iterations of the full fit."""
+    script = runpy.run_path(str(SCRIPT))
+    data = script["load"]("two-gaussians")
+    mixture = GaussianMixtureEM(2, **data.em_options).fit(data.points)
+    steps = script["replay"](data, mixture.n_iter_)
+    np.testing.assert_allclose([value for *_, value in steps], mixture.lower_bounds_, rtol=1e-12)
+
+
+def test_data_is_the_same_on_every_call():
+    load = runpy.run_path(str(SCRIPT))["load"]
+    for name in ["blobs", "stretched", "two-gaussians"]:
+        assert len(load(name).points) == 500
+        np.testing.assert_array_equal(load(name).points, load(name).points)
+
+
+@pytest.mark.parametrize("arguments", [["--data", "moons"], []])
+def test_wrong_data_is_argparse_error(monkeypatch, capsys, tmp_path, arguments):
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert "--data" in message
+    assert "two-gaussians" in message
