@@ -1,7 +1,8 @@
 """The mixture of Gaussians as a textbook writes it: slow and obvious, to test the package against.
 
 Nothing here is imported from the package. Covariances are dense, (n_components, n_features, n_features), whatever the
-structure; `dense_covariances` and `compact_covariances` translate from and to the shapes of scikit-learn.
+structure; `dense_covariances` and `compact_covariances` translate from and to the shapes of scikit-learn, also for
+precisions. `blur` is the covariance R of the tiny cloud that every row stands for: the regularisation.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 
 def dense_covariances(covariances, covariance_type, n_components, n_features):
-    """One (n_features, n_features) matrix per component, from the shapes scikit-learn uses (precisions work as well)."""
+    """One (n_features, n_features) matrix per component, from the shapes of scikit-learn (or mclust's EEI and EII)."""
     covariances = np.asarray(covariances, dtype=float)
     dense = np.empty((n_components, n_features, n_features))
     for k in range(n_components):
@@ -79,7 +80,7 @@ def log_blur(covariances, blur):
 
 
 def objective(X, weights, means, covariances, sample_weight=None, blur=None):
-    """What EM climbs, per unit of weight: the mean of log sum_k pi_k N(x_i | mu_k, Sigma_k) exp(-tr(Sigma_k^-1 R) / 2)."""
+    """What EM climbs: the weighted mean of log sum_k pi_k N(x_i | mu_k, Sigma_k) exp(-tr(Sigma_k^-1 R) / 2)."""
     sample_weight = np.ones(len(X)) if sample_weight is None else sample_weight
     blur = np.zeros_like(covariances[0]) if blur is None else blur
     joint = log_joint(X, weights, means, covariances) + log_blur(covariances, blur)

@@ -1,4 +1,4 @@
-"""scikit-learn's estimator checks: every covariance type with one, two and three components, and every kind of start."""
+"""scikit-learn's estimator checks: every covariance type with one, two and three components; every kind of start."""
 
 import pytest
 from sklearn.utils.estimator_checks import (

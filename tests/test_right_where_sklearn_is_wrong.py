@@ -1,6 +1,6 @@
 """Where scikit-learn 1.9.1's GaussianMixture is wrong, fragile or surprising, GaussianMixtureEM is right.
 
-The numbers W1 to W13 are those of a list of weak spots found by running scikit-learn; each test asserts what should happen.
+The numbers W1 to W13 are those of a list of weak spots found by running it; each test asserts what should happen.
 """
 
 import re

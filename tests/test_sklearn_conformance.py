@@ -1,8 +1,8 @@
 """scikit-learn's own tests of GaussianMixture, taken from the installed package and run on GaussianMixtureEM.
 
-Every test that exercises public behaviour is here. Left out are those of scikit-learn's private functions, of its array API
-support, and of BayesianGaussianMixture. Only the import and the class name in messages are swapped, line by line, so a
-traceback shows scikit-learn's file and line.
+Every test that exercises public behaviour is here. Left out are those of scikit-learn's private functions, of its array
+API support, and of BayesianGaussianMixture. Only the import and the class name in messages are swapped, line by line:
+a traceback shows scikit-learn's file and line.
 """
 
 import importlib.abc
@@ -20,15 +20,14 @@ if tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9):
 # scikit-learn's tests expect its own warning filters, which ignore; a RuntimeWarning would come from our arithmetic
 pytestmark = pytest.mark.filterwarnings("ignore", "error::RuntimeWarning")
 
+OURS = "from sklearn_em import GaussianMixtureEM as GaussianMixture\n"
 SWAPS = {
     "test_gaussian_mixture.py": {
-        "from sklearn.mixture import GaussianMixture\n": "from sklearn_em import GaussianMixtureEM as GaussianMixture\n",
+        "from sklearn.mixture import GaussianMixture\n": OURS,
         "This GaussianMixture instance is not fitted": "This GaussianMixtureEM instance is not fitted",
     },
     "test_mixture.py": {
-        "from sklearn.mixture import BayesianGaussianMixture, GaussianMixture\n": (
-            "from sklearn_em import GaussianMixtureEM as GaussianMixture\n"
-        ),
+        "from sklearn.mixture import BayesianGaussianMixture, GaussianMixture\n": OURS,
         "[GaussianMixture(), BayesianGaussianMixture()]": "[GaussianMixture()]",
     },
 }

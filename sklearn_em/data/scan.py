@@ -83,15 +83,14 @@ def power_of_two_near(spread: np.ndarray) -> np.ndarray:
     return np.ldexp(1.0, np.clip(-exponent, -1000, 1000))
 
 
-def weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> np.ndarray:
-    """Return the smallest value of each column below or at which the share `level` of the weight lies."""
+def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
+    """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
     order = np.argsort(values, axis=0, kind="stable")
     share = np.cumsum(weight[order], axis=0)
     # Rounded, so that weights and repeated rows meet the same side of a level that falls between two rows.
-    reached = np.round(share / share[-1] * 2.0**40) >= level * 2.0**40
-    first = np.argmax(reached, axis=0)
+    share = np.round(share / share[-1] * 2.0**40)
     columns = np.arange(values.shape[1])
-    return values[order[first, columns], columns]
+    return [values[order[np.argmax(share >= level * 2.0**40, axis=0), columns], columns] for level in levels]
 
 
 def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Workers) -> Problem:
@@ -117,9 +116,7 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
 
     sample, is_whole = _sample(source, kept, unit, about + shift, scatter, weight, n_components)
-    columns, row_weight = sample.rows, sample.weight
-    upper, lower = (weighted_quantile(columns, row_weight, level) for level in (0.75, 0.25))
-    centre = weighted_quantile(columns, row_weight, 0.5)
+    lower, centre, upper = weighted_quantiles(sample.rows, sample.weight, (0.25, 0.5, 0.75))
     robust = (upper - lower) / _INTERQUARTILE_RANGE
     robust = np.where(robust > 0, np.minimum(robust, spread), spread)
     constant = spread <= _CONSTANT * np.maximum(abs(low), abs(high))
@@ -191,7 +188,7 @@ def _sample(
     weight: float,
     n_components: int,
 ) -> tuple[Sample, bool]:
-    """Take all rows of positive weight, or every so many-th in the order of their distance from the mean.
+    """Take all distinct rows, or every so many-th row in the order of their distance from the mean.
 
     Distances in the metric of the total scatter do not depend on the rows' order, on units, or on whether a row is
     repeated or weighs more; so neither does the sample.
@@ -204,20 +201,29 @@ def _sample(
     values, vectors = np.linalg.eigh(scatter / weight)
     whiten = vectors[:, values > 1e-10 * values.max(initial=0)]
     whiten = whiten / np.sqrt(values[values > 1e-10 * values.max(initial=0)])
-    # A fixed direction that no data set knows breaks ties among rows of equal distance.
-    direction = np.cos(np.arange(1.0, source.n_features + 1))
-    deviation = np.sqrt(np.maximum(scatter.diagonal() / weight, np.finfo(float).tiny))
-    keys = np.empty((2, source.n_rows))
+    distance = np.empty(source.n_rows)
     partition = Partition.of(source.n_rows, 3 * source.n_features)
-    for group in partition.groups:
-        for start, stop in partition.blocks(group):
-            z = source.rows[start:stop] * unit - mean
-            keys[0, start:stop] = np.round(np.square(z @ whiten).sum(axis=1) * 2.0**32)
-            keys[1, start:stop] = np.round(z @ (direction / deviation) * 2.0**32)
-    order = np.lexsort(keys[::-1])
-    if source.weight is None:
-        chosen = order[((np.arange(size) + 0.5) * source.n_rows / size).astype(np.intp)]
-    else:
-        share = np.cumsum(source.weight[order])
-        chosen = order[np.searchsorted(share, (np.arange(size) + 0.5) / size * share[-1])]
+    spans = [span for group in partition.groups for span in partition.blocks(group)]
+    for start, stop in spans:
+        z = source.rows[start:stop] * unit - mean
+        distance[start:stop] = np.round(np.square(z @ whiten).sum(axis=1) * 2.0**32)
+    order = np.argsort(distance)
+    differ = np.diff(distance[order]) > 0
+    if not differ.all():
+        # A fixed direction that no data set knows tells rows of equal distance apart.
+        direction = np.cos(np.arange(1.0, source.n_features + 1))
+        direction /= np.sqrt(np.maximum(scatter.diagonal() / weight, np.finfo(float).tiny))
+        place = np.empty(source.n_rows)
+        for start, stop in spans:
+            place[start:stop] = np.round((source.rows[start:stop] * unit - mean) @ direction * 2.0**32)
+        order = np.lexsort((place, distance))
+        differ = (np.diff(distance[order]) > 0) | (np.diff(place[order]) > 0)
+    row_weight = np.ones(source.n_rows) if source.weight is None else source.weight[order]
+    first = np.concatenate([[True], differ])
+    merged = np.bincount(np.cumsum(first) - 1, weights=row_weight)
+    distinct = order[first][merged > 0]
+    if len(distinct) <= size:
+        return Sample.of(source.rows[distinct].astype(float), merged[merged > 0]), True
+    share = np.cumsum(row_weight)
+    chosen = order[np.searchsorted(share, (np.arange(size) + 0.5) / size * share[-1])]
     return Sample.of(source.rows[chosen].astype(float), np.full(size, weight / size)), False

@@ -11,9 +11,9 @@ State = LoopState[MixtureParameters, MixtureStatistics]
 
 # Passes before candidates are compared: after five their order says little about where they end.
 SCREENING_PASSES = 15
-# A candidate replaces an earlier one only if it is better by more than this share of 1 + |objective|: two that end at
-# one optimum differ by rounding.
-_BETTER = 1e-10
+# What counts as better, in nats per unit of weight, hence whatever the units of the data: two ends at one optimum
+# differ by rounding, which must not choose between them.
+_BETTER = 1e-9
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,16 @@ class StartRecord:
         Why it ended; None if it failed.
     reason : str
         The status in words, or why the start failed.
+    is_spurious : bool
+        Whether a component lives on too few rows, or is so thin that only regularisation holds it up; such an end is
+        not chosen if there is another.
     """
 
     objective: float
     n_iter: int
     status: Status | None
     reason: str
+    is_spurious: bool = False
 
 
 def search(
@@ -74,7 +78,8 @@ def search(
             continue
         watch = None if callback is None else lambda state, number=number: callback(number, state)
         end = run(model, state, stopping, watch)
-        records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status)))
+        spurious = model.is_spurious(end.params, end.statistics)
+        records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status), spurious))
         if best is None or _is_better(model, end, best):
             best = end
         if end.status is Status.STOPPED:
@@ -120,7 +125,7 @@ def _is_better(model: GaussianMixtureModel, end: Run, best: Run) -> bool:
     rank, best_rank = _drawbacks(model, end), _drawbacks(model, best)
     if rank != best_rank:
         return rank < best_rank
-    return end.objective > best.objective + _BETTER * (1 + abs(best.objective))
+    return end.objective > best.objective + _BETTER
 
 
 def _drawbacks(model: GaussianMixtureModel, end: Run) -> tuple[bool, bool]:
