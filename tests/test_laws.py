@@ -208,7 +208,7 @@ def test_weight_zero_removes_a_row_however_far(covariance_type):
 def test_row_order_does_not_matter(covariance_type, init_params, n_samples):
     X, _ = mixture_rows(n_samples, 2, 3)
     order = np.random.default_rng(0).permutation(len(X))
-    one, other = fit(X, covariance_type, init_params=init_params), fit(X[order], covariance_type, init_params=init_params)
+    one, other = (fit(rows, covariance_type, init_params=init_params) for rows in (X, X[order]))
     assert_allclose(one.lower_bound_, other.lower_bound_, rtol=1e-9)
     assert_same_fit(one, other, X, rtol=1e-5)
 
@@ -222,7 +222,7 @@ def test_row_order_does_not_matter(covariance_type, init_params, n_samples):
 def test_units_and_offsets_do_not_matter(covariance_type, init_params, unit, offset):
     X, _ = mixture_rows(300, 3, 3)
     units = unit * (np.ones(3) if covariance_type == "spherical" else np.array([1.0, 10.0, 1e-3]))
-    one, other = fit(X, covariance_type, init_params=init_params), fit((X + offset) * units, covariance_type, init_params=init_params)
+    one, other = (fit(rows, covariance_type, init_params=init_params) for rows in (X, (X + offset) * units))
     assert_allclose(other.means_ / units - offset, one.means_, rtol=1e-5, atol=1e-6)
     assert_array_equal(other.predict((X + offset) * units), one.predict(X))
     assert_allclose(other.lower_bound_ + np.log(units).sum(), one.lower_bound_, rtol=1e-7)

@@ -106,7 +106,6 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     workers : Workers
     """
     n, p = source.n_rows, source.n_features
-    kept = slice(None) if source.weight is None else source.weight > 0
     partition = Partition.of(n, 3 * p)
     low, high = _box(source, partition, workers)
     unit = power_of_two_near(np.maximum(high - low, np.maximum(abs(low), abs(high)) * _CONSTANT))
@@ -115,7 +114,7 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     weight, shift, scatter = _moments(source, partition, unit, about, workers)
     spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
 
-    sample, is_whole = _sample(source, kept, unit, about + shift, scatter, weight, n_components)
+    sample, is_whole = _sample(source, unit, about + shift, scatter, weight, n_components)
     lower, centre, upper = weighted_quantiles(sample.rows, sample.weight, (0.25, 0.5, 0.75))
     robust = (upper - lower) / _INTERQUARTILE_RANGE
     robust = np.where(robust > 0, np.minimum(robust, spread), spread)
@@ -128,8 +127,12 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     ratio = scale / unit
     shift = (about - centre * unit + shift) * ratio
     total = scatter * ratio[:, None] * ratio + weight * shift[:, None] * shift
-    n_rows = len(sample.rows) if is_whole else n if source.weight is None else int(np.count_nonzero(kept))
+    n_rows = len(sample.rows) if is_whole else _n_kept(source)
     return Problem(n_rows, weight, scale, centre * scale, (robust * scale) ** 2, total, sample, is_whole)
+
+
+def _n_kept(source: ArraySource) -> int:
+    return source.n_rows if source.weight is None else int(np.count_nonzero(source.weight))
 
 
 def _positive_weight(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
@@ -181,7 +184,6 @@ def _moments(
 
 def _sample(
     source: ArraySource,
-    kept: slice | np.ndarray,
     unit: np.ndarray,
     mean: np.ndarray,
     scatter: np.ndarray,
@@ -193,11 +195,11 @@ def _sample(
     Distances in the metric of the total scatter do not depend on the rows' order, on units, or on whether a row is
     repeated or weighs more; so neither does the sample.
     """
-    n_kept = source.n_rows if isinstance(kept, slice) else int(np.count_nonzero(kept))
     size = max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
-    if n_kept <= size:
-        rows = source.rows[kept].astype(float)
-        return Sample.of(rows, np.ones(len(rows)) if source.weight is None else source.weight[kept]), True
+    if _n_kept(source) <= size:
+        rows = _positive_weight(source.rows, source.weight).astype(float)
+        kept = np.ones(len(rows)) if source.weight is None else source.weight[source.weight > 0]
+        return Sample.of(rows, kept), True
     values, vectors = np.linalg.eigh(scatter / weight)
     whiten = vectors[:, values > 1e-10 * values.max(initial=0)]
     whiten = whiten / np.sqrt(values[values > 1e-10 * values.max(initial=0)])

@@ -75,9 +75,7 @@ def check_means(means: Any, n_components: int, n_features: int) -> np.ndarray:
 
 def check_precisions(precisions: Any, structure: Structure, n_components: int, n_features: int) -> np.ndarray:
     """Return the Cholesky factors of initial precisions, as used inside, (G, ...)."""
-    precisions = check_array(
-        precisions, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name="precisions_init"
-    )
+    precisions = check_array(precisions, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name="precisions_init")
     name = f"{structure.name} precision"
     _check_shape(precisions, structure.natural_shape(n_components, n_features), name, "precisions_init")
     # An inverse computed in single precision is symmetric to single precision.

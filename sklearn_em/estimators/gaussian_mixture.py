@@ -387,11 +387,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         return STRUCTURES[self.covariance_type]
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=1)
-        weight = check_sample_weight(sample_weight, len(X))
-        n_rows = len(X) if weight is None else int(np.count_nonzero(weight))
+        rows: np.ndarray = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=1)
+        weight = check_sample_weight(sample_weight, len(rows))
+        n_rows = len(rows) if weight is None else int(np.count_nonzero(weight))
         if n_rows < self.n_components:
-            which = "" if weight is None or n_rows == len(X) else " of positive sample_weight"
+            which = "" if weight is None or n_rows == len(rows) else " of positive sample_weight"
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {n_rows}{which}."
@@ -399,11 +399,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         if weight is not None:
             # A power of two, so exact: weights of any size neither overflow nor underflow.
             weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
-        given = self._given(X.shape[1])
+        given = self._given(rows.shape[1])
         structure = self._structure
         stopping = StoppingRule(float(self.tol), int(self.max_iter))
         with Workers(self.n_jobs) as workers:
-            source = ArraySource(X, weight)
+            source = ArraySource(rows, weight)
             problem = scan(source, self.n_components, structure.group is SymmetryGroup.ROTATION, workers)
             model = GaussianMixtureModel(structure, source, problem, self._blur(problem), workers)
             best, records = search(
@@ -418,11 +418,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
         natural = best.params.gaussians.rescale(1 / problem.scale)
         p = natural.n_features
-        self.weights_ = best.params.weights.astype(X.dtype)
-        self.means_ = natural.means.astype(X.dtype)
-        self.covariances_ = structure.to_natural(natural.covariances, p).astype(X.dtype)
-        self.precisions_ = structure.to_natural(natural.precisions, p).astype(X.dtype)
-        self.precisions_cholesky_ = structure.to_natural(natural.precision_cholesky, p).astype(X.dtype)
+        self.weights_ = best.params.weights.astype(rows.dtype)
+        self.means_ = natural.means.astype(rows.dtype)
+        self.covariances_ = structure.to_natural(natural.covariances, p).astype(rows.dtype)
+        self.precisions_ = structure.to_natural(natural.precisions, p).astype(rows.dtype)
+        self.precisions_cholesky_ = structure.to_natural(natural.precision_cholesky, p).astype(rows.dtype)
         self.converged_ = best.status is Status.CONVERGED
         self.status_ = best.status
         self.n_iter_ = best.n_iter
@@ -471,9 +471,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         return Given(
             None if self.weights_init is None else check_weights(self.weights_init, K),
             None if self.means_init is None else check_means(self.means_init, K, n_features),
-            None
-            if self.precisions_init is None
-            else check_precisions(self.precisions_init, structure, K, n_features),
+            None if self.precisions_init is None else check_precisions(self.precisions_init, structure, K, n_features),
         )
 
     def _starts(self, model: GaussianMixtureModel, given: Given) -> Iterator[Iterator[Any]]:
@@ -518,18 +516,18 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
 
     def _predict(self, X: ArrayLike, what: Any) -> np.ndarray:
-        X = self._validated(X)
+        rows = self._validated(X)
         with Workers(self.n_jobs) as workers:
-            result = what(Predictor(self._parameters(), workers), ArraySource(X))
-        return result if result.dtype.kind == "i" else result.astype(X.dtype, copy=False)
+            result = what(Predictor(self._parameters(), workers), ArraySource(rows))
+        return result if result.dtype.kind == "i" else result.astype(rows.dtype, copy=False)
 
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the weighted sum of log densities and the sum of weights."""
-        X = self._validated(X)
-        weight = check_sample_weight(sample_weight, len(X))
+        rows = self._validated(X)
+        weight = check_sample_weight(sample_weight, len(rows))
         with Workers(self.n_jobs) as workers:
-            log_likelihood = Predictor(self._parameters(), workers).log_likelihood(ArraySource(X, weight))
-        return log_likelihood, float(len(X) if weight is None else weight.sum())
+            log_likelihood = Predictor(self._parameters(), workers).log_likelihood(ArraySource(rows, weight))
+        return log_likelihood, float(len(rows) if weight is None else weight.sum())
 
 
 def _on_sample(model: GaussianMixtureModel) -> GaussianMixtureModel:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, r
 
 
 def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
-    """The cells around random points of a Gaussian as wide as the data.
+    """Cut the rows into cells around random points of a Gaussian as wide as the data.
 
     Responsibilities drawn row by row, the other way to start at random, leave all components near the overall mean:
     a saddle of the likelihood, from which EM takes very long to get away.
@@ -109,8 +110,8 @@ def candidates(
     The first is the one to take where there is no time to compare them. Equal partitions are yielded once.
     """
     if given.means is not None:
-        labels = _nearest(space, given.means)
-        yield lambda: from_partition(model, space, Partition(labels, given.means, given.means), given)
+        around = Partition(_nearest(space, given.means), given.means, given.means)
+        yield partial(from_partition, model, space, around, given)
         return
     seen: list[np.ndarray] = []
     for points in space.metrics * _PER_METRIC:
@@ -122,7 +123,7 @@ def candidates(
         if any((anonymous == other).all() for other in seen):
             continue
         seen.append(anonymous)
-        yield lambda partition=partition: from_partition(model, space, partition, given)
+        yield partial(from_partition, model, space, partition, given)
 
 
 def _nearest(space: StartSpace, means: np.ndarray) -> np.ndarray:
