@@ -59,6 +59,8 @@ class Problem:
     variance : ndarray of shape (p,)
         The variance of each feature, as seen by regularisation: at most the squared robust scale, 1 (unscaled) for a
         constant feature.
+    resolution : ndarray of shape (p,)
+        The variance that rounding alone gives each feature.
     total : ndarray of shape (p, p)
         The sum of w z z^T over all rows, about the centre.
     sample : Sample
@@ -72,6 +74,7 @@ class Problem:
     scale: np.ndarray
     centre: np.ndarray
     variance: np.ndarray
+    resolution: np.ndarray
     total: np.ndarray
     sample: Sample
     is_whole: bool
@@ -118,7 +121,8 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     lower, centre, upper = weighted_quantiles(sample.rows, sample.weight, (0.25, 0.5, 0.75))
     robust = (upper - lower) / _INTERQUARTILE_RANGE
     robust = np.where(robust > 0, np.minimum(robust, spread), spread)
-    constant = spread <= _CONSTANT * np.maximum(abs(low), abs(high))
+    resolution = _CONSTANT * np.maximum(abs(low), abs(high))
+    constant = spread <= resolution
     robust = np.where(constant, 1.0, robust)
     scale = power_of_two_near(robust)
     if one_scale:
@@ -128,7 +132,17 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     shift = (about - centre * unit + shift) * ratio
     total = scatter * ratio[:, None] * ratio + weight * shift[:, None] * shift
     n_rows = len(sample.rows) if is_whole else _n_kept(source)
-    return Problem(n_rows, weight, scale, centre * scale, (robust * scale) ** 2, total, sample, is_whole)
+    return Problem(
+        n_rows=n_rows,
+        weight=weight,
+        scale=scale,
+        centre=centre * scale,
+        variance=(robust * scale) ** 2,
+        resolution=(resolution * scale) ** 2,
+        total=total,
+        sample=sample,
+        is_whole=is_whole,
+    )
 
 
 def _n_kept(source: ArraySource) -> int:

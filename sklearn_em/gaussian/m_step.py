@@ -4,6 +4,7 @@ import numpy as np
 
 from sklearn_em.em.result import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance.forms import ill_defined
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
@@ -33,7 +34,13 @@ def blurred_covariances(structure: Structure, statistics: GaussianStatistics, bl
     return structure.estimate(scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud, mass, len(blur))
 
 
-def m_step(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray, previous: Gaussians) -> Gaussians:
+def m_step(
+    structure: Structure,
+    statistics: GaussianStatistics,
+    blur: np.ndarray,
+    previous: Gaussians,
+    resolution: np.ndarray | None = None,
+) -> Gaussians:
     """Return the maximum-likelihood components; one that has no mass left keeps its parameters.
 
     Parameters
@@ -44,6 +51,8 @@ def m_step(structure: Structure, statistics: GaussianStatistics, blur: np.ndarra
         The diagonal of R.
     previous : Gaussians
         Where components without mass take their parameters from.
+    resolution : ndarray of shape (p,), optional
+        The variances that are no more than rounding in the rows; a component of these is singular.
 
     Raises
     ------
@@ -51,15 +60,14 @@ def m_step(structure: Structure, statistics: GaussianStatistics, blur: np.ndarra
         If a covariance is singular.
     """
     kept = alive(statistics.mass)
-    covariances = blurred_covariances(structure, statistics, blur)
-    if kept.all():
-        return Gaussians.from_covariances(structure, statistics.means, covariances)
     means = np.where(kept[:, None], statistics.means, previous.means)
-    if structure.shared:
-        return Gaussians.from_covariances(structure, means, covariances)
-    everyone = previous.covariances.copy()
-    everyone[kept] = covariances
-    return Gaussians.from_covariances(structure, means, everyone)
+    covariances = blurred_covariances(structure, statistics, blur)
+    if not (kept.all() or structure.shared):
+        estimated, covariances = covariances, previous.covariances.copy()
+        covariances[kept] = estimated
+    if resolution is not None and (bad := structure.form.unresolved(covariances, resolution)).any():
+        raise ill_defined(np.flatnonzero(bad))
+    return Gaussians.from_covariances(structure, means, covariances)
 
 
 def lost_digits(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:

@@ -97,8 +97,13 @@ class GaussianMixtureModel:
 
     def m_step(self, statistics: MixtureStatistics, previous: MixtureParameters) -> MixtureParameters:
         """Maximise the bound in closed form."""
-        gaussians = m_step(self.structure, statistics.gaussian, self.blur, previous.gaussians)
+        gaussians = m_step(self.structure, statistics.gaussian, self.blur, previous.gaussians, self.resolution)
         return MixtureParameters(mixing_weights(statistics.gaussian.mass), gaussians)
+
+    @property
+    def resolution(self) -> np.ndarray:
+        """The variances at which a component is singular: rounding of the rows, or nothing where they are blurred."""
+        return np.where(self.blur > 0, 0.0, self.problem.resolution)
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return J, per unit of weight and in the data's own units."""

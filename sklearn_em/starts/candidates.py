@@ -144,7 +144,8 @@ def from_partition(
     previous = Gaussians.from_covariances(
         structure, partition.spare, shared if structure.shared else np.repeat(shared, n_components, axis=0)
     )
-    gaussians = m_step(structure, _shrunk(statistics, one, 1 / len(space.rows)), model.blur, previous)
+    shrunk = _shrunk(statistics, one, 1 / len(space.rows))
+    gaussians = m_step(structure, shrunk, model.blur, previous, model.resolution)
     means = given.means if given.means is not None else partition.means
     if means is not None:
         gaussians = replace(gaussians, means=means)

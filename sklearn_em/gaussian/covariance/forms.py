@@ -25,7 +25,8 @@ from sklearn_em.em.result import DegenerateError
 _PIVOT_ROUNDING = 4 * np.finfo(float).eps
 
 
-def _ill_defined(components: np.ndarray | list[int]) -> DegenerateError:
+def ill_defined(components: np.ndarray | list[int]) -> DegenerateError:
+    """Return the error that names the components whose covariance is singular."""
     return DegenerateError(
         "Fitting the mixture model failed because some components have ill-defined empirical covariance (for "
         "instance caused by singleton or collapsed samples). Try to decrease the number of components, increase "
@@ -40,6 +41,10 @@ class Form(ABC):
     @abstractmethod
     def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
         """Return P; raise DegenerateError where a covariance is singular in floating point."""
+
+    @abstractmethod
+    def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
+        """Return which covariances are no wider than `resolution` (p,), variances, in some direction they know."""
 
     @abstractmethod
     def precision_cholesky_of_precisions(self, precisions: np.ndarray) -> np.ndarray:
@@ -97,8 +102,11 @@ class _Ellipsoidal(Form):
                 continue
             result[g] = lapack.dtrtri(lower, lower=1)[0].T
         if bad:
-            raise _ill_defined(bad)
+            raise ill_defined(bad)
         return result
+
+    def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
+        return np.asarray((covariances.diagonal(axis1=-2, axis2=-1) <= resolution).any(axis=-1))
 
     def precision_cholesky_of_precisions(self, precisions: np.ndarray) -> np.ndarray:
         # Reversing both axes turns the lower factor into the upper one.
@@ -140,8 +148,11 @@ class _AxisAligned(Form):
     def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
         bad = np.flatnonzero(~(covariances > 0).all(axis=-1))
         if bad.size:
-            raise _ill_defined(bad)
+            raise ill_defined(bad)
         return 1 / np.sqrt(covariances)
+
+    def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
+        return np.asarray((covariances <= resolution).any(axis=-1))
 
     def precision_cholesky_of_precisions(self, precisions: np.ndarray) -> np.ndarray:
         if not (precisions > 0).all():
@@ -181,6 +192,9 @@ class _AxisAligned(Form):
 
 
 class _Spherical(_AxisAligned):
+    def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
+        return covariances[:, 0] <= resolution.mean()
+
     def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components,)
 

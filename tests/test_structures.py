@@ -1,0 +1,166 @@
+"""The contract that every structure of the registry keeps; a new one needs no new test code."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import multivariate_normal
+
+from sklearn_em.em import DegenerateError
+from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance import STRUCTURES
+from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
+from sklearn_em.gaussian.m_step import m_step
+from sklearn_em.gaussian.statistics import Accumulator, with_total
+
+K, P, N = 3, 4, 90
+
+
+@pytest.fixture
+def structure(covariance_type):
+    return STRUCTURES[covariance_type]
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(N, P)) @ (np.eye(P) + 0.3 * rng.normal(size=(P, P))) + 5
+
+
+@pytest.fixture
+def resp():
+    return np.random.default_rng(1).dirichlet(np.ones(K), size=N).T
+
+
+def some_gaussians(structure, rows):
+    growing = np.arange(1.0, K + 1)[: 1 if structure.shared else K]
+    covariance = np.cov(rows.T)
+    covariances = {
+        "matrix": growing[:, None, None] * covariance,
+        "axes": growing[:, None] * covariance.diagonal(),
+        "one": growing[:, None],
+    }[{3: "matrix", 2: "axes", 1: "one"}[len(structure.form.natural_shape(K, P))]]
+    return Gaussians.from_covariances(structure, rows[:K], covariances)
+
+
+def summed(structure, gaussians, rows, resp, apart=None):
+    centre = rows.mean(axis=0)
+    densities = Densities.prepare(gaussians, centre, np.zeros(K), apart=apart)
+    evaluator = BlockEvaluator(densities, N)
+    accumulator = Accumulator(densities, evaluator)
+    evaluator.log_joint(rows, np.ones(P))
+    accumulator.add(resp)
+    return with_total(accumulator.statistics(), (rows - centre).T @ (rows - centre))
+
+
+def expected_log_density(gaussians, rows, resp):
+    """Return sum_ik r_ik log N(x_i | k), by scipy."""
+    form = gaussians.structure.form
+    matrices = np.broadcast_to(form.matrices(gaussians.covariances, P), (K, P, P))
+    return sum(resp[k] @ multivariate_normal(gaussians.means[k], matrices[k]).logpdf(rows) for k in range(K))
+
+
+def test_registry_says_what_it_is(structure, covariance_type):
+    assert structure.name == covariance_type
+    assert len(structure.code) == 3
+    assert structure.geometry.endswith(".")
+
+
+def test_log_densities_are_scipys_near_and_far_from_the_centre(structure, rows):
+    gaussians = some_gaussians(structure, rows)
+    matrices = np.broadcast_to(structure.form.matrices(gaussians.covariances, P), (K, P, P))
+    expected = [multivariate_normal(gaussians.means[k], matrices[k]).logpdf(rows) for k in range(K)]
+    for centre in (rows.mean(axis=0), np.full(P, 1e7)):
+        evaluator = BlockEvaluator(Densities.prepare(gaussians, centre, np.zeros(K)), N)
+        joint = evaluator.log_joint(rows, np.ones(P)) + evaluator.shared_term()
+        assert_allclose(joint, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_statistics_add_up_and_do_not_depend_on_the_reference(structure, rows, resp):
+    gaussians = some_gaussians(structure, rows)
+    near = summed(structure, gaussians, rows, resp)
+    apart = summed(structure, gaussians, rows, resp, apart=rows[10 : 10 + K])
+    means = resp @ rows / resp.sum(axis=1)[:, None]
+    for statistics in (near, apart):
+        assert_allclose(statistics.mass, resp.sum(axis=1), rtol=1e-13)
+        assert_allclose(statistics.means, means, rtol=1e-12)
+    scatter, other = near.scatter(), apart.scatter()
+    assert_allclose(scatter.sum(axis=0), other.sum(axis=0), rtol=1e-11, atol=1e-10)
+    doubled = near + near
+    assert_allclose(doubled.mass, 2 * near.mass, rtol=1e-15)
+    assert_allclose(doubled.means, near.means, rtol=1e-15)
+
+
+def test_estimate_maximises_the_expected_log_density(structure, rows, resp):
+    """Neither the means nor the covariances can be changed within the structure for the better."""
+    start = some_gaussians(structure, rows)
+    best = m_step(structure, summed(structure, start, rows, resp), np.zeros(P), start)
+    top = expected_log_density(best, rows, resp)
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        means = best.means + 1e-3 * rng.normal(size=best.means.shape)
+        assert expected_log_density(Gaussians.from_covariances(structure, means, best.covariances), rows, resp) < top
+        change = 1 + 1e-3 * rng.normal(size=best.covariances.shape)
+        change = (change + change.swapaxes(-1, -2)) / 2 if change.ndim == 3 else change
+        other = Gaussians.from_covariances(structure, best.means, best.covariances * change)
+        assert expected_log_density(other, rows, resp) < top
+
+
+def test_blur_is_the_limit_of_a_cloud_around_every_row(structure, rows, resp):
+    """Each row replaced by 2 p rows at +- sqrt(p R_j) along the axes has the same means and scatter + mass R."""
+    blur = np.full(P, 0.3) if structure.name == "spherical" else np.array([0.1, 0.2, 0.3, 0.4])
+    start = some_gaussians(structure, rows)
+    blurred = m_step(structure, summed(structure, start, rows, resp), blur, start)
+    steps = np.vstack([np.diag(np.sqrt(P * blur)), -np.diag(np.sqrt(P * blur))])
+    cloud = (rows[:, None, :] + steps).reshape(-1, P)
+    cloud_resp = np.repeat(resp, 2 * P, axis=1) / (2 * P)
+    centre = rows.mean(axis=0)
+    densities = Densities.prepare(start, centre, np.zeros(K))
+    evaluator = BlockEvaluator(densities, len(cloud))
+    accumulator = Accumulator(densities, evaluator)
+    evaluator.log_joint(cloud, np.ones(P))
+    accumulator.add(cloud_resp)
+    z = cloud - centre
+    statistics = with_total(accumulator.statistics(), z.T @ z / (2 * P))
+    plain = m_step(structure, statistics, np.zeros(P), start)
+    assert_allclose(plain.means, blurred.means, rtol=1e-12)
+    assert_allclose(plain.covariances, blurred.covariances, rtol=1e-10, atol=1e-12)
+
+
+def test_forms_agree_with_dense_matrices(structure, rows):
+    gaussians = some_gaussians(structure, rows)
+    form = structure.form
+    matrices = form.matrices(gaussians.covariances, P)
+    precisions = form.matrices(gaussians.precisions, P)
+    assert_allclose(matrices @ precisions, np.broadcast_to(np.eye(P), matrices.shape), atol=1e-10)
+    assert_allclose(form.log_det(gaussians.precision_cholesky, P), -0.5 * np.linalg.slogdet(matrices)[1], rtol=1e-11)
+    assert_allclose(form.covariances(gaussians.precision_cholesky), gaussians.covariances, rtol=1e-10)
+    assert_allclose(
+        form.precision_cholesky_of_precisions(gaussians.precisions), gaussians.precision_cholesky, rtol=1e-9, atol=1e-12
+    )
+    factor = np.full(P, 4.0) if structure.name == "spherical" else 2.0 ** np.arange(P)
+    again = gaussians.rescale(factor).rescale(1 / factor)
+    np.testing.assert_array_equal(again.covariances, gaussians.covariances)
+    np.testing.assert_array_equal(again.precision_cholesky, gaussians.precision_cholesky)
+    natural = structure.to_natural(gaussians.covariances, P)
+    assert natural.shape == structure.natural_shape(K, P)
+    np.testing.assert_array_equal(structure.from_natural(natural, P), gaussians.covariances)
+
+
+def test_singular_covariances_are_named(structure):
+    shape = structure.form.natural_shape(K, P)
+    array = np.tile(np.eye(P), (K, 1, 1)) if len(shape) == 3 else np.ones(shape).reshape(K, -1)
+    array[1] = 0.0
+    with pytest.raises(DegenerateError) as caught:
+        structure.form.precision_cholesky(array)
+    assert caught.value.components == (1,)
+
+
+def test_component_without_mass_keeps_its_parameters(structure, rows, resp):
+    start = some_gaussians(structure, rows)
+    resp = resp.copy()
+    resp[1] = 0.0
+    after = m_step(structure, summed(structure, start, rows, resp), np.zeros(P), start)
+    np.testing.assert_array_equal(after.means[1], start.means[1])
+    if not structure.shared:
+        np.testing.assert_array_equal(after.covariances[1], start.covariances[1])
+    assert np.isfinite(after.covariances).all()
