@@ -2,4 +2,6 @@
 
 from sklearn_em.estimators import GaussianMixtureEM
 
-__all__ = ["GaussianMixtureEM"]
+__all__ = ["GaussianMixtureEM", "__version__"]
+
+__version__ = "0.1.0"

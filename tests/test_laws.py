@@ -1,5 +1,7 @@
 """The laws that every change must keep, over all structures."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import mixture_rows
@@ -333,3 +335,29 @@ def test_given_start_is_the_first_entry_of_the_trace(covariance_type):
         short = fit(X, covariance_type, tol=0, max_iter=i, **parameters)
         assert_allclose(short.score(X), trace[i], rtol=1e-12)
         assert short.n_iter_ == i
+
+
+# Stopping.
+
+
+DATA = sorted((Path(__file__).parent / "data").glob("*.csv"))
+
+
+@pytest.mark.parametrize("path", DATA, ids=lambda path: path.stem)
+def test_default_fits_stop_near_their_limit(covariance_type, path):
+    """All within 1e-4 nats per row here; benchmarks/stopping.py counts many more."""
+    X = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+    for n_components in (2, 4):
+        estimator = fit(X, covariance_type, n_components=n_components)
+        assert estimator.converged_
+        start = {"weights_init": estimator.weights_, "means_init": estimator.means_}
+        limit = fit(
+            X,
+            covariance_type,
+            n_components=n_components,
+            precisions_init=estimator.precisions_,
+            tol=1e-12,
+            max_iter=20_000,
+            **start,
+        )
+        assert limit.lower_bound_ - estimator.lower_bound_ < 1e-4

@@ -1,8 +1,6 @@
 """GaussianMixtureEM: the Gaussian mixture with scikit-learn's interface."""
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -16,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import Status, StoppingRule
 from sklearn_em.estimators.checks import (
     check_means,
@@ -25,15 +22,14 @@ from sklearn_em.estimators.checks import (
     check_weights,
     unchanged_on_error,
 )
+from sklearn_em.estimators.fitting import fit_mixture
 from sklearn_em.estimators.progress import print_records, printer
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.covariance import STRUCTURES, Structure, SymmetryGroup
-from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.gaussian.covariance import STRUCTURES, Structure
+from sklearn_em.mixture import MixtureParameters
 from sklearn_em.mixture.prediction import Predictor
-from sklearn_em.starts import METHODS, Given, StartSpace, candidates, search
-
-# The share of a feature's variance that `reg_covar="auto"` adds to it.
-_AUTO_REGULARISATION = 1e-6
+from sklearn_em.starts import METHODS, Given
+from sklearn_em.starts.search import Run
 
 
 class GaussianMixtureEM(DensityMixin, BaseEstimator):
@@ -399,39 +395,41 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         if weight is not None:
             # A power of two, so exact: weights of any size neither overflow nor underflow.
             weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
-        given = self._given(rows.shape[1])
-        structure = self._structure
-        stopping = StoppingRule(float(self.tol), int(self.max_iter))
-        with Workers(self.n_jobs) as workers:
-            source = ArraySource(rows, weight)
-            problem = scan(source, self.n_components, structure.group is SymmetryGroup.ROTATION, workers)
-            model = GaussianMixtureModel(structure, source, problem, self._blur(problem), workers)
-            best, records = search(
-                model,
-                model if problem.is_whole else _on_sample(model),
-                self._starts(model, given),
-                stopping,
-                printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
-            )
+        best, records = fit_mixture(
+            ArraySource(rows, weight),
+            self._structure,
+            n_components=self.n_components,
+            reg_covar=self.reg_covar,
+            method=self.init_params,
+            given=self._given(rows.shape[1]),
+            n_init=self.n_init,
+            rng=check_random_state(self.random_state),
+            stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+            callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+            n_jobs=self.n_jobs,
+        )
         if self.verbose:
             print_records(records)
+        self._publish(best, rows.dtype)
+        self.starts_ = records
+        self._warn()
 
-        natural = best.params.gaussians.rescale(1 / problem.scale)
-        p = natural.n_features
-        self.weights_ = best.params.weights.astype(rows.dtype)
-        self.means_ = natural.means.astype(rows.dtype)
-        self.covariances_ = structure.to_natural(natural.covariances, p).astype(rows.dtype)
-        self.precisions_ = structure.to_natural(natural.precisions, p).astype(rows.dtype)
-        self.precisions_cholesky_ = structure.to_natural(natural.precision_cholesky, p).astype(rows.dtype)
+    def _publish(self, best: Run, dtype: np.dtype) -> None:
+        """Set the fitted attributes."""
+        gaussians, structure = best.params.gaussians, self._structure
+        p = gaussians.n_features
+        self.weights_ = best.params.weights.astype(dtype)
+        self.means_ = gaussians.means.astype(dtype)
+        self.covariances_ = structure.to_natural(gaussians.covariances, p).astype(dtype)
+        self.precisions_ = structure.to_natural(gaussians.precisions, p).astype(dtype)
+        self.precisions_cholesky_ = structure.to_natural(gaussians.precision_cholesky, p).astype(dtype)
         self.converged_ = best.status is Status.CONVERGED
         self.status_ = best.status
         self.n_iter_ = best.n_iter
         self.lower_bound_ = best.objective
         self.lower_bounds_ = list(best.trace)
-        self.starts_ = records
         if isinstance(self.random_state, Integral):
             self._sampler = np.random.RandomState([int(self.random_state), 1])
-        self._warn()
 
     def _warn(self) -> None:
         if not self.converged_ and self.max_iter > 0:
@@ -444,14 +442,6 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-
-    def _blur(self, problem: Problem) -> np.ndarray:
-        """Return the diagonal of R, scaled as the problem says."""
-        if self.reg_covar != "auto":
-            return float(self.reg_covar) * problem.scale**2
-        blur = _AUTO_REGULARISATION * problem.variance
-        # Only a multiple of the identity looks the same from every side.
-        return np.full_like(blur, blur.mean()) if self._structure.group is SymmetryGroup.ROTATION else blur
 
     def _given(self, n_features: int) -> Given:
         """Return what the user, or the last fit of a warm start, gives of the start, unscaled."""
@@ -473,27 +463,6 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             None if self.means_init is None else check_means(self.means_init, K, n_features),
             None if self.precisions_init is None else check_precisions(self.precisions_init, structure, K, n_features),
         )
-
-    def _starts(self, model: GaussianMixtureModel, given: Given) -> Iterator[Iterator[Any]]:
-        """Yield the candidates of each start."""
-        structure, scale = self._structure, model.problem.scale
-        given = Given(
-            given.weights,
-            None if given.means is None else given.means * scale,
-            None
-            if given.precision_cholesky is None
-            else structure.form.rescale_cholesky(given.precision_cholesky, scale),
-        )
-        if given.weights is not None and given.means is not None and given.precision_cholesky is not None:
-            gaussians = Gaussians.from_precision_cholesky(structure, given.means, given.precision_cholesky)
-            params = MixtureParameters(given.weights, gaussians)
-            yield iter([lambda: params])
-            return
-        rng = check_random_state(self.random_state)
-        space = StartSpace.of(model.problem)
-        # Given means leave nothing to draw.
-        for _ in range(1 if given.means is not None else self.n_init):
-            yield candidates(model, space, self.init_params, self.n_components, given, rng)
 
     def _own_random_state(self) -> int | np.random.RandomState | None:
         return getattr(self, "_sampler", self.random_state)
@@ -528,17 +497,3 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         with Workers(self.n_jobs) as workers:
             log_likelihood = Predictor(self._parameters(), workers).log_likelihood(ArraySource(rows, weight))
         return log_likelihood, float(len(rows) if weight is None else weight.sum())
-
-
-def _on_sample(model: GaussianMixtureModel) -> GaussianMixtureModel:
-    """Return the model of the problem's sample."""
-    sample, problem = model.problem.sample, model.problem
-    z = sample.rows * problem.scale - problem.centre
-    problem = replace(
-        problem,
-        n_rows=len(sample.rows),
-        weight=float(sample.weight.sum()),
-        total=(z.T * sample.weight) @ z,
-        is_whole=True,
-    )
-    return replace(model, source=ArraySource(sample.rows, sample.weight), problem=problem)

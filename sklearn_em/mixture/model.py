@@ -1,7 +1,7 @@
 """The Gaussian mixture as a model for the EM loop: its parameters, its statistics, and its two steps over the data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Self
@@ -109,6 +109,17 @@ class GaussianMixtureModel:
         """Return J, per unit of weight and in the data's own units."""
         # Scaling a feature by s multiplies densities by 1 / s.
         return statistics.log_likelihood / self.problem.weight + float(np.log(self.problem.scale).sum())
+
+    def on_sample(self) -> Self:
+        """Return the same model bound to the problem's sample, or itself if that is all the data."""
+        problem, sample = self.problem, self.problem.sample
+        if problem.is_whole:
+            return self
+        z = sample.rows * problem.scale - problem.centre
+        weight = float(sample.weight.sum())
+        total = (z.T * sample.weight) @ z
+        problem = replace(problem, n_rows=len(sample.rows), weight=weight, total=total, is_whole=True)
+        return replace(self, source=ArraySource(sample.rows, sample.weight), problem=problem)
 
     def is_spurious(self, params: MixtureParameters, statistics: MixtureStatistics) -> bool:
         """Tell whether a component lives on too few rows, or is so thin that only regularisation holds it up.

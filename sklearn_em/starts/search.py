@@ -8,6 +8,7 @@ from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureS
 
 Run = Result[MixtureParameters, MixtureStatistics]
 State = LoopState[MixtureParameters, MixtureStatistics]
+Candidate = Callable[[], MixtureParameters]
 
 # Passes before candidates are compared: after five their order says little about where they end.
 SCREENING_PASSES = 15
@@ -44,8 +45,7 @@ class StartRecord:
 
 def search(
     model: GaussianMixtureModel,
-    screening_model: GaussianMixtureModel,
-    starts: Iterable[Iterable[Callable[[], MixtureParameters]]],
+    starts: Iterable[Iterable[Candidate]],
     stopping: StoppingRule,
     callback: Callable[[int, State], object] | None = None,
 ) -> tuple[Run, list[StartRecord]]:
@@ -53,10 +53,9 @@ def search(
 
     Parameters
     ----------
-    model, screening_model : GaussianMixtureModel
-        Bound to all the data, and to the data on which candidates are compared; the same if those are all the data.
+    model : GaussianMixtureModel
     starts : iterable of iterables of callables
-        The candidates of each start.
+        The candidates of each start; they are compared on the sample of the data.
     stopping : StoppingRule
     callback : callable, optional
         Called with the number of the start and each state of its full run.
@@ -66,12 +65,13 @@ def search(
     DegenerateError
         If every start fails.
     """
+    on_sample = model.on_sample()
     best: Run | None = None
     records: list[StartRecord] = []
     failure: DegenerateError | None = None
     for number, makers in enumerate(starts):
         try:
-            state = _screened(model, screening_model, makers, stopping)
+            state = _screened(model, on_sample, makers, stopping)
         except DegenerateError as error:
             failure = failure or error
             records.append(StartRecord(float("-inf"), 0, None, str(error)))
@@ -92,8 +92,8 @@ def search(
 
 def _screened(
     model: GaussianMixtureModel,
-    screening_model: GaussianMixtureModel,
-    makers: Iterable[Callable[[], MixtureParameters]],
+    on_sample: GaussianMixtureModel,
+    makers: Iterable[Candidate],
     stopping: StoppingRule,
 ) -> State:
     """Return the state from which to go on: of the best candidate after a short run, or of the first that is valid."""
@@ -106,16 +106,16 @@ def _screened(
             params = make()
             if len(makers) == 1 or stopping.max_iter < SCREENING_PASSES:
                 return begin(model, params)
-            end = run(screening_model, begin(screening_model, params), short)
+            end = run(on_sample, begin(on_sample, params), short)
         except DegenerateError as error:
             failure = failure or error
             continue
-        if best is None or _is_better(screening_model, end, best):
+        if best is None or _is_better(on_sample, end, best):
             best = end
     if best is None:
         assert failure is not None
         raise failure
-    if screening_model is model:
+    if on_sample is model:
         return LoopState(best.params, best.statistics, best.trace)
     return begin(model, best.params)
 
