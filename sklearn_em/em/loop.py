@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+from sklearn_em.em.acceleration import Jump, Squarem
 from sklearn_em.em.model import Model
 from sklearn_em.em.result import DegenerateError, Result, Status
 from sklearn_em.em.stopping import StoppingRule
@@ -24,19 +27,48 @@ class LoopState(Generic[P, S]):
     params: P
     statistics: S
     trace: tuple[float, ...]
+    accelerator: Squarem[S] | None = None
+
+    @property
+    def n_plain(self) -> int:
+        """The number of plain steps since the start or the last jump."""
+        return len(self.trace) - 1 - (0 if self.accelerator is None else self.accelerator.jumped_at)
 
 
-def begin(model: Model[P, S], params: P) -> LoopState[P, S]:
+def begin(model: Model[P, S], params: P, accelerator: Squarem[S] | None = None) -> LoopState[P, S]:
     """Score the start."""
     statistics = model.e_step(params)
-    return LoopState(params, statistics, (model.objective(statistics, params),))
+    return LoopState(params, statistics, (model.objective(statistics, params),), accelerator)
 
 
 def step(model: Model[P, S], state: LoopState[P, S]) -> LoopState[P, S]:
-    """Maximise the bound at the statistics in hand, then make it tight at the new parameters."""
+    """Make one pass: a jump where the accelerator has one, else a plain step of EM."""
+    accelerator = state.accelerator
+    if accelerator is not None and (jump := accelerator.propose(model, state.statistics, len(state.trace) - 1)):
+        try:
+            params = model.m_step(jump.statistics, state.params)
+        except DegenerateError:
+            pass
+        else:
+            return _jumped(model, state, accelerator, jump, params)
+    # Maximise the bound at the statistics in hand, then make it tight at the new parameters.
     params = model.m_step(state.statistics, state.params)
     statistics = model.e_step(params)
-    return LoopState(params, statistics, (*state.trace, model.objective(statistics, params)))
+    trace = (*state.trace, model.objective(statistics, params))
+    return LoopState(params, statistics, trace, accelerator and accelerator.stepped(state.statistics))
+
+
+def _jumped(
+    model: Model[P, S], state: LoopState[P, S], accelerator: Squarem[S], jump: Jump[S], params: P
+) -> LoopState[P, S]:
+    """Make the bound tight at the jump's parameters; stay, one pass later, if the objective is lower there."""
+    statistics = model.e_step(params)
+    objective = model.objective(statistics, params)
+    accepted = bool(np.isfinite(objective) and objective >= state.trace[-1])
+    accelerator = accelerator.jumped(jump, accepted, len(state.trace))
+    if accepted:
+        return LoopState(params, statistics, (*state.trace, objective), accelerator)
+    return LoopState(state.params, state.statistics, (*state.trace, state.trace[-1]), accelerator)
 
 
 def run(
@@ -65,7 +97,7 @@ def run(
     """
     while True:
         stopped = callback is not None and callback(state)
-        status = stopping.status(state.trace)
+        status = stopping.status(state.trace, state.n_plain)
         if status is Status.RUNNING and stopped:
             status = Status.STOPPED
         if status is Status.RUNNING:

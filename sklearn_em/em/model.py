@@ -1,6 +1,8 @@
 """What a model must offer so that the one EM loop can fit it."""
 
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
+
+import numpy as np
 
 P = TypeVar("P")
 S = TypeVar("S")
@@ -43,4 +45,20 @@ class Model(Protocol[P, S]):
 
     def objective(self, statistics: S, params: P, /) -> float:
         """Return what EM climbs, at the `params` that gave `statistics`."""
+        ...
+
+
+@runtime_checkable
+class Charted(Model[P, S], Protocol[P, S]):
+    """A model whose statistics have coordinates, so that the path of EM can be extrapolated."""
+
+    def chart(self, statistics: S, frame: S, /) -> np.ndarray | None:
+        """Return the coordinates of `statistics` about `frame`, a 1-D vector, or None where there are none.
+
+        The frame itself is 0. The length of a vector is to be a natural size of a change: it sets the step.
+        """
+        ...
+
+    def unchart(self, vector: np.ndarray, frame: S, /) -> S | None:
+        """Return statistics that `m_step` takes, at these coordinates; None where there are none."""
         ...

@@ -42,18 +42,18 @@ class StoppingRule:
     tol: float
     max_iter: int
 
-    def status(self, trace: tuple[float, ...]) -> Status:
-        """Judge a trace, which begins with the start."""
+    def status(self, trace: tuple[float, ...], n_plain: int) -> Status:
+        """Judge a trace, which begins with the start and ends with `n_plain` plain steps: a jump tells no rate."""
         n_iter = len(trace) - 1
-        if self.tol > 0 and n_iter > 0 and self._has_converged(trace):
+        if self.tol > 0 and n_plain > 0 and self._has_converged(trace, n_plain):
             return Status.CONVERGED
         return Status.MAX_ITER if n_iter >= self.max_iter else Status.RUNNING
 
-    def _has_converged(self, trace: tuple[float, ...]) -> bool:
+    def _has_converged(self, trace: tuple[float, ...], n_plain: int) -> bool:
         gain = trace[-1] - trace[-2]
         if gain <= _ROUNDING * (1 + abs(trace[-1])):
             return True
-        if len(trace) == 2:
+        if n_plain == 1:
             # One gain tells no rate. It has to do where a run is one pass long, as in one-pass warm refits.
             return self.max_iter == 1 and gain < self.tol
         return remaining_gain(trace) < self.tol

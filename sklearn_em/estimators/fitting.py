@@ -8,10 +8,10 @@ import numpy as np
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, scan
-from sklearn_em.em import StoppingRule
+from sklearn_em.em import Squarem, StoppingRule
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure, SymmetryGroup
-from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
 from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, search
 from sklearn_em.starts.search import Candidate, Run, State
 
@@ -30,6 +30,7 @@ def fit_mixture(
     n_init: int,
     rng: np.random.RandomState,
     stopping: StoppingRule,
+    accelerator: Squarem[MixtureStatistics] | None,
     callback: Callable[[int, State], object] | None,
     n_jobs: int | None,
 ) -> tuple[Run, list[StartRecord]]:
@@ -48,6 +49,7 @@ def fit_mixture(
     n_init : int
     rng : RandomState
     stopping : StoppingRule
+    accelerator : Squarem or None
     callback : callable, optional
         Called with the number of the start and each of its states.
     n_jobs : int, optional
@@ -61,7 +63,7 @@ def fit_mixture(
         problem = scan(source, n_components, structure.group is SymmetryGroup.ROTATION, workers)
         model = GaussianMixtureModel(structure, source, problem, _blur(reg_covar, problem, structure), workers)
         starts = _starts(model, _scaled(given, structure, problem.scale), method, n_components, n_init, rng)
-        best, records = search(model, starts, stopping, callback)
+        best, records = search(model, starts, stopping, callback, accelerator)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
     return replace(best, params=replace(best.params, gaussians=gaussians)), records
 

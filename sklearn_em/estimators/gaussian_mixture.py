@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
-from sklearn_em.em import Status, StoppingRule
+from sklearn_em.em import Squarem, Status, StoppingRule
 from sklearn_em.estimators.checks import (
     check_means,
     check_precisions,
@@ -55,6 +55,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         The largest number of EM iterations of a start. 0 returns the start.
     n_init : int, default=1
         The number of starts; the best end is kept.
+    acceleration : {"squarem"} or None, default="squarem"
+        Whether to extrapolate the path of EM: after every two plain iterations, a third tries a jump to where they
+        lead, and is kept only if the objective does not fall. It ends in the same optima in fewer iterations, above all
+        where EM is slow; a jump may lead to another local optimum than plain EM would. None is plain EM.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default="kmeans"
         How starts are sought: k-means on whitened and on standardised rows; k-means++ seeds as means; cells around
         random points; random rows as means. A start is the best of up to four such candidates after 15 iterations;
@@ -137,6 +141,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         "reg_covar": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
+        "acceleration": [StrOptions({"squarem"}), None],
         "init_params": [StrOptions(set(METHODS))],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
@@ -157,6 +162,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
         n_init: int = 1,
+        acceleration: str | None = "squarem",
         init_params: str = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
@@ -173,6 +179,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.reg_covar = reg_covar
         self.max_iter = max_iter
         self.n_init = n_init
+        self.acceleration = acceleration
         self.init_params = init_params
         self.weights_init = weights_init
         self.means_init = means_init
@@ -405,6 +412,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             n_init=self.n_init,
             rng=check_random_state(self.random_state),
             stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+            accelerator=None if self.acceleration is None else Squarem(),
             callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
             n_jobs=self.n_jobs,
         )

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem
+from sklearn_em.gaussian.chart import chart, unchart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.features import COMMON
@@ -109,6 +110,15 @@ class GaussianMixtureModel:
         """Return J, per unit of weight and in the data's own units."""
         # Scaling a feature by s multiplies densities by 1 / s.
         return statistics.log_likelihood / self.problem.weight + float(np.log(self.problem.scale).sum())
+
+    def chart(self, statistics: MixtureStatistics, frame: MixtureStatistics) -> np.ndarray | None:
+        """Return coordinates of `statistics` in which `frame` is 0; None where there are none."""
+        return chart(self.structure, statistics.gaussian, frame.gaussian, self.blur)
+
+    def unchart(self, vector: np.ndarray, frame: MixtureStatistics) -> MixtureStatistics | None:
+        """Return the statistics at these coordinates, of unknown likelihood; None where they are out of reach."""
+        gaussian = unchart(self.structure, vector, frame.gaussian, self.blur)
+        return None if gaussian is None else MixtureStatistics(gaussian, float("nan"))
 
     def on_sample(self) -> Self:
         """Return the same model bound to the problem's sample, or itself if that is all the data."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from sklearn_em.em import DegenerateError, LoopState, Result, Status, StoppingRule, begin, run
+from sklearn_em.em import DegenerateError, LoopState, Result, Squarem, Status, StoppingRule, begin, run
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
 
 Run = Result[MixtureParameters, MixtureStatistics]
@@ -48,6 +48,7 @@ def search(
     starts: Iterable[Iterable[Candidate]],
     stopping: StoppingRule,
     callback: Callable[[int, State], object] | None = None,
+    accelerator: Squarem[MixtureStatistics] | None = None,
 ) -> tuple[Run, list[StartRecord]]:
     """Run every start to its end and return the best end, with a record of all.
 
@@ -59,6 +60,8 @@ def search(
     stopping : StoppingRule
     callback : callable, optional
         Called with the number of the start and each state of its full run.
+    accelerator : Squarem, optional
+        Of the full runs.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def search(
     failure: DegenerateError | None = None
     for number, makers in enumerate(starts):
         try:
-            state = _screened(model, on_sample, makers, stopping)
+            state = _screened(model, on_sample, makers, stopping, accelerator)
         except DegenerateError as error:
             failure = failure or error
             records.append(StartRecord(float("-inf"), 0, None, str(error)))
@@ -95,6 +98,7 @@ def _screened(
     on_sample: GaussianMixtureModel,
     makers: Iterable[Candidate],
     stopping: StoppingRule,
+    accelerator: Squarem[MixtureStatistics] | None,
 ) -> State:
     """Return the state from which to go on: of the best candidate after a short run, or of the first that is valid."""
     short = replace(stopping, max_iter=SCREENING_PASSES)
@@ -105,7 +109,7 @@ def _screened(
         try:
             params = make()
             if len(makers) == 1 or stopping.max_iter < SCREENING_PASSES:
-                return begin(model, params)
+                return begin(model, params, accelerator)
             end = run(on_sample, begin(on_sample, params), short)
         except DegenerateError as error:
             failure = failure or error
@@ -116,8 +120,8 @@ def _screened(
         assert failure is not None
         raise failure
     if on_sample is model:
-        return LoopState(best.params, best.statistics, best.trace)
-    return begin(model, best.params)
+        return LoopState(best.params, best.statistics, best.trace, accelerator)
+    return begin(model, best.params, accelerator)
 
 
 def _is_better(model: GaussianMixtureModel, end: Run, best: Run) -> bool:

@@ -1,0 +1,89 @@
+"""SQUAREM: the path of EM extrapolated, with EM itself to fall back on.
+
+Near its limit EM moves along the slowest directions by nearly the same factor in every pass, so where it is going can be
+told from where it has been. Two plain steps give three points x0, x1, x2 in the model's chart of its statistics and
+
+    r = x1 - x0,   v = (x2 - x1) - r,   alpha = -|r| / |v|,   x' = x0 - 2 alpha r + alpha^2 v
+
+where alpha = -1 is x2, plain EM. A cycle is two plain steps and the jump: the E-step at the jump gives its objective, so
+that testing it is free, and is at the same time the pass of EM that Varadhan and Roland make after it to stabilise it.
+
+References
+----------
+Varadhan and Roland (2008), "Simple and globally convergent methods for accelerating the convergence of any EM algorithm",
+Scandinavian Journal of Statistics 35: the extrapolation of section 3, equation 8, scheme S3 of the steplength, equation 9,
+and the bounds on the steplength of section 6.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+
+from sklearn_em.em.model import Charted, Model
+
+S = TypeVar("S")
+
+# Early on EM makes long steps by itself, in directions that do not last.
+_WARM_UP = 5
+_FIRST_CAP = 4.0
+_GROWTH = 4.0
+# A shorter step than this is plain EM for the price of a jump.
+_SHORTEST = 1.1
+
+
+@dataclass(frozen=True)
+class Jump(Generic[S]):
+    """Where to jump to, and whether the cap held it back."""
+
+    statistics: S
+    at_cap: bool
+
+
+@dataclass(frozen=True)
+class Squarem(Generic[S]):
+    """What the accelerator remembers from one pass to the next.
+
+    Attributes
+    ----------
+    before : tuple
+        The statistics before each plain step since the last jump, the last two at most.
+    cap : float
+        The longest step, in units of plain steps: grown where a jump at the cap is accepted, shrunk where one is not.
+    jumped_at : int
+        The pass of the last jump, accepted or not.
+    """
+
+    before: tuple[S, ...] = ()
+    cap: float = _FIRST_CAP
+    jumped_at: int = 0
+
+    def propose(self, model: Model[Any, S], statistics: S, n_iter: int) -> Jump[S] | None:
+        """Return where to jump to from `statistics`, those after `n_iter` passes; None if a plain step is due."""
+        if n_iter < _WARM_UP or len(self.before) < 2 or not isinstance(model, Charted):
+            return None
+        frame = self.before[0]
+        x1, x2 = model.chart(self.before[1], frame), model.chart(statistics, frame)
+        if x1 is None or x2 is None:
+            return None
+        # x0 is the origin.
+        v = x2 - 2 * x1
+        lengths = float(np.linalg.norm(x1)), float(np.linalg.norm(v))
+        if not lengths[0] > _SHORTEST * lengths[1]:
+            return None
+        steplength = min(lengths[0] / lengths[1], self.cap) if lengths[1] > 0 else self.cap
+        target = model.unchart(2 * steplength * x1 + steplength**2 * v, frame)
+        return None if target is None else Jump(target, steplength == self.cap)
+
+    def stepped(self, before: S) -> Self:
+        """Remember the statistics that a plain step went from."""
+        return replace(self, before=(*self.before[-1:], before))
+
+    def jumped(self, jump: Jump[S], accepted: bool, n_iter: int) -> Self:
+        """Return the accelerator after a jump, made in pass `n_iter`."""
+        cap = self.cap
+        if not accepted:
+            cap = max(_FIRST_CAP, cap / _GROWTH)
+        elif jump.at_cap:
+            cap *= _GROWTH
+        return replace(self, before=(), cap=cap, jumped_at=n_iter)
