@@ -62,17 +62,16 @@ class Squarem(Generic[S]):
         """Return where to jump to from `statistics`, those after `n_iter` passes; None if a plain step is due."""
         if n_iter < _WARM_UP or len(self.before) < 2 or not isinstance(model, Charted):
             return None
-        frame = self.before[0]
-        x1, x2 = model.chart(self.before[1], frame), model.chart(statistics, frame)
-        if x1 is None or x2 is None:
+        chart = model.chart(self.before[0])
+        if chart is None or (x1 := chart.vector(self.before[1])) is None or (x2 := chart.vector(statistics)) is None:
             return None
         # x0 is the origin.
         v = x2 - 2 * x1
-        lengths = float(np.linalg.norm(x1)), float(np.linalg.norm(v))
-        if not lengths[0] > _SHORTEST * lengths[1]:
+        change, curvature = abs(float(x1 @ v)), float(v @ v)
+        if not change > _SHORTEST * curvature:
             return None
-        steplength = min(lengths[0] / lengths[1], self.cap) if lengths[1] > 0 else self.cap
-        target = model.unchart(2 * steplength * x1 + steplength**2 * v, frame)
+        steplength = min(change / curvature, self.cap) if curvature > 0 else self.cap
+        target = chart.statistics(2 * steplength * x1 + steplength**2 * v)
         return None if target is None else Jump(target, steplength == self.cap)
 
     def stepped(self, before: S) -> Self:

@@ -48,17 +48,25 @@ class Model(Protocol[P, S]):
         ...
 
 
+class Chart(Protocol[S]):
+    """Coordinates of statistics about a frame, itself at 0, in which any vector is a valid point.
+
+    The length of a vector is to be a natural size of a change: it sets how far a jump goes.
+    """
+
+    def vector(self, statistics: S, /) -> np.ndarray | None:
+        """Return the coordinates of `statistics`, a 1-D vector, or None where there are none."""
+        ...
+
+    def statistics(self, vector: np.ndarray, /) -> S | None:
+        """Return statistics that `m_step` takes, at these coordinates; None where there are none."""
+        ...
+
+
 @runtime_checkable
 class Charted(Model[P, S], Protocol[P, S]):
     """A model whose statistics have coordinates, so that the path of EM can be extrapolated."""
 
-    def chart(self, statistics: S, frame: S, /) -> np.ndarray | None:
-        """Return the coordinates of `statistics` about `frame`, a 1-D vector, or None where there are none.
-
-        The frame itself is 0. The length of a vector is to be a natural size of a change: it sets the step.
-        """
-        ...
-
-    def unchart(self, vector: np.ndarray, frame: S, /) -> S | None:
-        """Return statistics that `m_step` takes, at these coordinates; None where there are none."""
+    def chart(self, frame: S, /) -> Chart[S] | None:
+        """Return the chart about `frame`, or None where there is none."""
         ...

@@ -18,13 +18,15 @@ _SLOWEST_EARLY_RATE = 0.9
 _ROUNDING = 8 * np.finfo(float).eps
 
 
-def remaining_gain(trace: tuple[float, ...]) -> float:
-    """Return the estimated distance from the last entry of the trace to its limit (three entries at least)."""
+def remaining_gain(trace: tuple[float, ...], n_plain: int) -> float:
+    """Return the estimated distance from the last entry of the trace to its limit; it takes two plain steps."""
     before, last = trace[-2] - trace[-3], trace[-1] - trace[-2]
     if last <= 0:
         return 0.0
     rate = max(_SLOWEST_EARLY_RATE, last / before) if before > 0 else 1.0
-    return float("inf") if rate >= 1 else rate / (1 - rate) * last
+    # A jump excites fast directions, whose rate then hides the slow one; what it gained warns of what they hide.
+    jump = trace[-3] - trace[-4] if n_plain == 2 < len(trace) - 1 else 0.0
+    return float("inf") if rate >= 1 else rate / (1 - rate) * last + jump
 
 
 @dataclass(frozen=True)
@@ -56,4 +58,4 @@ class StoppingRule:
         if n_plain == 1:
             # One gain tells no rate. It has to do where a run is one pass long, as in one-pass warm refits.
             return self.max_iter == 1 and gain < self.tol
-        return remaining_gain(trace) < self.tol
+        return remaining_gain(trace, n_plain) < self.tol

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem
-from sklearn_em.gaussian.chart import chart, unchart
+from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.features import COMMON
@@ -59,6 +59,22 @@ class MixtureStatistics:
     def __add__(self, other: Self) -> Self:
         """Add the statistics of other rows."""
         return type(self)(self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood)
+
+
+@dataclass(frozen=True)
+class MixtureChart:
+    """Coordinates of the statistics: those of the components, whose masses are the mixing weights' statistics."""
+
+    gaussian: GaussianChart
+
+    def vector(self, statistics: MixtureStatistics) -> np.ndarray | None:
+        """Return the coordinates, or None where a component is empty or singular."""
+        return self.gaussian.vector(statistics.gaussian)
+
+    def statistics(self, vector: np.ndarray) -> MixtureStatistics | None:
+        """Return the statistics at these coordinates, of unknown likelihood; None where they are out of reach."""
+        gaussian = self.gaussian.statistics(vector)
+        return None if gaussian is None else MixtureStatistics(gaussian, float("nan"))
 
 
 @dataclass(frozen=True)
@@ -111,14 +127,10 @@ class GaussianMixtureModel:
         # Scaling a feature by s multiplies densities by 1 / s.
         return statistics.log_likelihood / self.problem.weight + float(np.log(self.problem.scale).sum())
 
-    def chart(self, statistics: MixtureStatistics, frame: MixtureStatistics) -> np.ndarray | None:
-        """Return coordinates of `statistics` in which `frame` is 0; None where there are none."""
-        return chart(self.structure, statistics.gaussian, frame.gaussian, self.blur)
-
-    def unchart(self, vector: np.ndarray, frame: MixtureStatistics) -> MixtureStatistics | None:
-        """Return the statistics at these coordinates, of unknown likelihood; None where they are out of reach."""
-        gaussian = unchart(self.structure, vector, frame.gaussian, self.blur)
-        return None if gaussian is None else MixtureStatistics(gaussian, float("nan"))
+    def chart(self, frame: MixtureStatistics) -> "MixtureChart | None":
+        """Return coordinates of statistics in which `frame` is 0; None where a component is empty or singular."""
+        chart = GaussianChart.about(self.structure, frame.gaussian, self.blur)
+        return None if chart is None else MixtureChart(chart)
 
     def on_sample(self) -> Self:
         """Return the same model bound to the problem's sample, or itself if that is all the data."""
