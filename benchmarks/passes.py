@@ -3,10 +3,10 @@
 Run: python benchmarks/passes.py [--quick]
 
 Oracle data sets with K = 2 to 6, overlapping mixtures, more components than clusters, and handwritten digits on their
-principal components, each with all structures. A start is that of the default fit, given to both; counted are passes
-until the mean objective is within 1e-5 of its limit: the better of the ends of long runs with and without acceleration,
-where they are one optimum (closer than 1e-6), else each run's own end. Also counted: runs with acceleration that end more
-than 1 nat (of the total, not the mean) below the end without, and above it; and the time per pass.
+principal components, each with all structures. A start is that of the default fit, given to both. Counted are passes
+until the mean objective is within 1e-5 of its limit: the better of the ends of long runs with and without
+acceleration, where they are one optimum (closer than 1e-6), else each run's own end. Also counted: runs that end with
+acceleration more than 1 nat (of the total, not the mean) below or above the end without, and the time per pass.
 """
 
 import argparse

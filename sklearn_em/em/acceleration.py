@@ -1,24 +1,24 @@
 """SQUAREM: the path of EM extrapolated, with EM itself to fall back on.
 
-Near its limit EM moves along the slowest directions by nearly the same factor in every pass, so where it is going can be
-told from where it has been. Two plain steps give three points x0, x1, x2 in the model's chart of its statistics and
+Near its limit EM moves along the slowest directions by nearly the same factor in every pass, so where it has been tells
+where it is going. Two plain steps give three points x0, x1, x2 in the model's chart of its statistics and
 
-    r = x1 - x0,   v = (x2 - x1) - r,   alpha = -|r| / |v|,   x' = x0 - 2 alpha r + alpha^2 v
+    r = x1 - x0,   v = (x2 - x1) - r,   alpha = -|r . v| / |v|^2,   x' = x0 - 2 alpha r + alpha^2 v
 
-where alpha = -1 is x2, plain EM. A cycle is two plain steps and the jump: the E-step at the jump gives its objective, so
-that testing it is free, and is at the same time the pass of EM that Varadhan and Roland make after it to stabilise it.
+where alpha = -1 is x2, plain EM. A cycle is two plain steps and the jump. The E-step at the jump gives its objective,
+so that testing it is free, and is the pass of EM that follows an extrapolation to stabilise it.
+
+The steplength is scheme S1, in absolute value: where steps still grow, r . v > 0, EM is leaving a plateau, and going
+on is right as well. Scheme S3, -|r| / |v|, is longer and takes a sixth more passes where EM is slow.
 
 References
 ----------
-Varadhan and Roland (2008), "Simple and globally convergent methods for accelerating the convergence of any EM algorithm",
-Scandinavian Journal of Statistics 35: the extrapolation of section 3, equation 8, scheme S3 of the steplength, equation 9,
-and the bounds on the steplength of section 6.
+Varadhan and Roland (2008), "Simple and globally convergent methods for accelerating the convergence of any EM
+algorithm", Scandinavian Journal of Statistics 35: the squared extrapolation and the schemes S1 to S3 of its steplength.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar
-
-import numpy as np
 
 from sklearn_em.em.model import Charted, Model
 

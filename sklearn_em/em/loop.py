@@ -44,24 +44,25 @@ def begin(model: Model[P, S], params: P, accelerator: Squarem[S] | None = None) 
 def step(model: Model[P, S], state: LoopState[P, S]) -> LoopState[P, S]:
     """Make one pass: a jump where the accelerator has one, else a plain step of EM."""
     accelerator = state.accelerator
-    if accelerator is not None and (jump := accelerator.propose(model, state.statistics, len(state.trace) - 1)):
-        try:
-            params = model.m_step(jump.statistics, state.params)
-        except DegenerateError:
-            pass
-        else:
-            return _jumped(model, state, accelerator, jump, params)
+    if accelerator is not None:
+        jump = accelerator.propose(model, state.statistics, len(state.trace) - 1)
+        if jump is not None and (jumped := _jumped(model, state, accelerator, jump)) is not None:
+            return jumped
+        accelerator = accelerator.stepped(state.statistics)
     # Maximise the bound at the statistics in hand, then make it tight at the new parameters.
     params = model.m_step(state.statistics, state.params)
     statistics = model.e_step(params)
-    trace = (*state.trace, model.objective(statistics, params))
-    return LoopState(params, statistics, trace, accelerator and accelerator.stepped(state.statistics))
+    return LoopState(params, statistics, (*state.trace, model.objective(statistics, params)), accelerator)
 
 
 def _jumped(
-    model: Model[P, S], state: LoopState[P, S], accelerator: Squarem[S], jump: Jump[S], params: P
-) -> LoopState[P, S]:
-    """Make the bound tight at the jump's parameters; stay, one pass later, if the objective is lower there."""
+    model: Model[P, S], state: LoopState[P, S], accelerator: Squarem[S], jump: Jump[S]
+) -> LoopState[P, S] | None:
+    """Make the bound tight at the jump; stay, one pass later, if the objective is lower there. None: not valid."""
+    try:
+        params = model.m_step(jump.statistics, state.params)
+    except DegenerateError:
+        return None
     statistics = model.e_step(params)
     objective = model.objective(statistics, params)
     accepted = bool(np.isfinite(objective) and objective >= state.trace[-1])

@@ -2,19 +2,20 @@
 
 About a *frame*, the statistics of one pass, a point has per component
 
-    log(mass / mass of the frame),   L^-1 (mean - mean of the frame),   log(L^-1 Sigma L^-T),   L L^T = Sigma of the frame
+    log(mass / mass of the frame),   L^-1 (mean - mean of the frame),   log(L^-1 Sigma L^-T)
 
-where Sigma = scatter / mass + R is the blurred covariance and the last log is that of a matrix (of the variances where
-only they are summed; of one pooled entry where components share their covariance). The frame is the origin, and any
-vector has positive masses and positive definite covariances. A linear map of the data turns L into A L Q, Q orthogonal,
-so coordinates turn by Q and keep their lengths: what is extrapolated in them follows every map of the structure's group.
+where Sigma = scatter / mass + R is the blurred covariance, L L^T that of the frame, and the last log is a matrix's
+(of the variances where only they are summed; of one pooled entry where components share their covariance). The frame
+is the origin, and any vector has positive masses and positive definite covariances. A linear map A of the data turns L
+into A L Q, Q orthogonal, so coordinates turn by Q and keep their lengths: what is extrapolated in them follows every
+map of the structure's group.
 
 Each part is scaled to the metric of the complete data's Fisher information, in which a step of EM is a gradient step.
 
 References
 ----------
 Arsigny, Fillard, Pennec and Ayache (2007), "Geometric means in a novel vector space structure on symmetric
-positive-definite matrices", section 3: logarithms of covariances as a vector space. Xu and Jordan (1996), "On
+positive-definite matrices": logarithms of covariances as a vector space. Xu and Jordan (1996), "On
 convergence properties of the EM algorithm for Gaussian mixtures", theorem 1: EM as a scaled gradient.
 """
 
@@ -89,6 +90,8 @@ class GaussianChart:
             return None
         shift = _times(self.inverse_root, statistics.means - self.means)
         whitened = _congruent(self.inverse_root, _spread(self.structure, statistics, self.blur))
+        if not np.isfinite(whitened).all():
+            return None
         values, vectors = _eigen(whitened)
         if not (values > 0).all():
             return None
@@ -100,14 +103,15 @@ class GaussianChart:
 
         The M-step adds mass times R to the scatter, so it is taken off here.
         """
+        if not np.isfinite(vector).all():
+            return None
         n_components, n_features = self.means.shape
         ends = n_components, n_components * (1 + n_features)
         log_ratio = vector[: ends[0]] / self.units[0]
         shift = vector[ends[0] : ends[1]].reshape(self.means.shape) / self.units[1]
         values, vectors = _eigen(vector[ends[1] :].reshape(self.root.shape) / self.units[2])
         log_change = max(np.abs(log_ratio).max(), np.abs(values).max())
-        # Written so that NaN is out of reach, too.
-        if not (log_change <= _FARTHEST_LOG and np.abs(shift).max() <= _FARTHEST_SHIFT):
+        if log_change > _FARTHEST_LOG or np.abs(shift).max() > _FARTHEST_SHIFT:
             return None
         mass = self.mass * np.exp(log_ratio)
         mass *= self.mass.sum() / mass.sum()
