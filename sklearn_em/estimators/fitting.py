@@ -60,8 +60,8 @@ def fit_mixture(
     with Workers(n_jobs) as workers:
         problem = scan(source, n_components, structure.group is SymmetryGroup.ROTATION, workers)
         model = GaussianMixtureModel(structure, source, problem, _blur(reg_covar, problem, structure), workers)
-        starts = _starts(model, _scaled(given, structure, problem.scale), method, n_components, n_init, rng)
-        best, records = search(model, starts, stopping, callback)
+        starts = _starts(model, _scaled(given, structure, problem.scale), method, n_components, rng)
+        best, records = search(model, starts, n_init, None if given.means is not None else rng, stopping, callback)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
     return replace(best, params=replace(best.params, gaussians=gaussians)), records
 
@@ -89,7 +89,6 @@ def _starts(
     given: Given,
     method: str,
     n_components: int,
-    n_init: int,
     rng: np.random.RandomState,
 ) -> Iterator[Iterator[Candidate]]:
     """Yield the candidates of each start."""
@@ -99,6 +98,7 @@ def _starts(
         yield iter([lambda: params])
         return
     space = StartSpace.of(model.problem)
+    yield candidates(model, space, method, n_components, given, rng)
     # Given means leave nothing to draw.
-    for _ in range(1 if given.means is not None else n_init):
+    while given.means is None:
         yield candidates(model, space, method, n_components, given, rng)

@@ -54,7 +54,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     max_iter : int, default=1000
         The largest number of EM iterations of a start. 0 returns the start.
     n_init : int, default=1
-        The number of starts; the best end is kept.
+        The number of starts; the best end is kept. The first is made by `init_params`; each further one moves one
+        component of the best solution so far to a badly explained place, and is given up when it will not be better.
+        With `max_iter` below 15 all are made by `init_params`.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default="kmeans"
         How starts are sought: k-means on whitened and on standardised rows; k-means++ seeds as means; cells around
         random points; random rows as means. A start is the best of up to four such candidates after 15 iterations;
