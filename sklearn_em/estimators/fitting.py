@@ -62,8 +62,9 @@ def fit_mixture(
     with Workers(n_jobs) as workers:
         problem = scan(source, n_components, structure.group is SymmetryGroup.ROTATION, workers)
         model = GaussianMixtureModel(structure, source, problem, _blur(reg_covar, problem, structure), workers)
-        starts = _starts(model, _scaled(given, structure, problem.scale), method, n_components, n_init, rng)
-        best, records = search(model, starts, stopping, callback, accelerator)
+        starts = _starts(model, _scaled(given, structure, problem.scale), method, n_components, rng)
+        swap_rng = None if given.means is not None else rng
+        best, records = search(model, starts, n_init, swap_rng, stopping, callback, accelerator)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
     return replace(best, params=replace(best.params, gaussians=gaussians)), records
 
@@ -91,7 +92,6 @@ def _starts(
     given: Given,
     method: str,
     n_components: int,
-    n_init: int,
     rng: np.random.RandomState,
 ) -> Iterator[Iterator[Candidate]]:
     """Yield the candidates of each start."""
@@ -101,6 +101,7 @@ def _starts(
         yield iter([lambda: params])
         return
     space = StartSpace.of(model.problem)
+    yield candidates(model, space, method, n_components, given, rng)
     # Given means leave nothing to draw.
-    for _ in range(1 if given.means is not None else n_init):
+    while given.means is None:
         yield candidates(model, space, method, n_components, given, rng)

@@ -54,7 +54,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     max_iter : int, default=1000
         The largest number of EM iterations of a start. 0 returns the start.
     n_init : int, default=1
-        The number of starts; the best end is kept.
+        The number of starts; the best end is kept. The first is made by `init_params`; each further one moves one
+        component of the best solution so far to a badly explained place, and is given up when it will not be better.
+        With `max_iter` below 15 all are made by `init_params`.
     acceleration : {"squarem"} or None, default="squarem"
         Whether to extrapolate the path of EM: after every two plain iterations, a third tries a jump to where they
         lead, and is kept only if the objective does not fall. It ends in the same optima in fewer iterations, above all

@@ -25,7 +25,6 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.gaussian.covariance.structure import Structure
-from sklearn_em.gaussian.m_step import alive
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
 # Beyond these changes (logarithms, standard deviations) a point is no better than a guess, and could overflow.
@@ -69,7 +68,7 @@ class GaussianChart:
             Of all the data; packed in any layout and about any references.
         blur : ndarray of shape (p,)
         """
-        if not alive(frame.mass).all():
+        if not frame.alive.all():
             return None
         spread = _spread(structure, frame, blur)
         if spread.ndim == 2 and not (spread > 0).all():
@@ -86,7 +85,7 @@ class GaussianChart:
 
     def vector(self, statistics: GaussianStatistics) -> np.ndarray | None:
         """Return the coordinates of `statistics`, or None where a component is empty or singular."""
-        if not alive(statistics.mass).all():
+        if not statistics.alive.all():
             return None
         shift = _times(self.inverse_root, statistics.means - self.means)
         whitened = _congruent(self.inverse_root, _spread(self.structure, statistics, self.blur))
@@ -115,15 +114,14 @@ class GaussianChart:
             return None
         mass = self.mass * np.exp(log_ratio)
         mass *= self.mass.sum() / mass.sum()
-        if not alive(mass).all():
-            return None
         spread = _congruent(self.root, _rebuilt(np.exp(values), vectors))
         moments, means = self.structure.moments, self.means + _times(self.root, shift)
         covariances = spread * _features_per_entry(spread, n_features) - moments.of_diagonal(self.blur)
         scatter = mass.reshape(-1, *[1] * (spread.ndim - 1)) * covariances
         quadratic = scatter[:, *np.triu_indices(n_features)] if spread.ndim == 3 else scatter
         sums = np.concatenate([quadratic, np.zeros(means.shape), mass[:, None]], axis=1)
-        return GaussianStatistics(moments, sums.T, means)
+        point = GaussianStatistics(moments, sums.T, means)
+        return point if point.alive.all() else None
 
 
 def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:

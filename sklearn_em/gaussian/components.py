@@ -1,6 +1,7 @@
 """The parameters of the components, as one value."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -46,7 +47,7 @@ class Gaussians:
         """p."""
         return self.means.shape[1]
 
-    @property
+    @cached_property
     def precisions(self) -> np.ndarray:
         """The inverse covariances, (G, ...)."""
         return self.structure.form.precisions(self.precision_cholesky)

@@ -102,13 +102,12 @@ class Densities:
         if tight.all():
             theta = np.empty((len(shift), 0))
         else:
-            loose = np.where(tight[:, None], 0.0, shift)
-            linear = np.matmul(form.matrices(precisions, p), loose[:, :, None])[:, :, 0]
-            quadratic = moments.coefficients(form, precisions, p)
+            loose = np.where(tight[:, None], 0.0, shift) if tight.any() else shift
+            linear = (form.matrices(precisions, p) @ loose[:, :, None])[:, :, 0]
             theta = np.empty((len(shift), moments.length(p)))
-            theta[:, : -p - 1] = quadratic
+            theta[:, : -p - 1] = moments.coefficients(form, precisions, p)
             theta[:, -p - 1 : -1] = linear
-            theta[:, -1] = constant - 0.5 * np.einsum("kp,kp->k", linear, loose)
+            theta[:, -1] = constant - 0.5 * (linear * loose).sum(axis=1)
         return cls(gaussians, moments, centre, constant, theta, np.flatnonzero(tight), reference)
 
 

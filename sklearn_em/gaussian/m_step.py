@@ -8,15 +8,8 @@ from sklearn_em.gaussian.covariance.forms import ill_defined
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
-# A component with less than this share of the mass has none: what it has is the rounding of other rows.
-_NO_MASS = 1e-15
 # The scatter about the mean has lost this many units of its last place when moments about another point are moved.
 _LOST = 1e7
-
-
-def alive(mass: np.ndarray) -> np.ndarray:
-    """Return which components have mass, (K,) of bool."""
-    return mass > _NO_MASS * mass.sum()
 
 
 def blurred_covariances(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:
@@ -29,8 +22,8 @@ def blurred_covariances(structure: Structure, statistics: GaussianStatistics, bl
     cloud = statistics.moments.of_diagonal(blur)
     if statistics.total is not None:
         return structure.estimate(scatter + mass.sum() * cloud, mass, len(blur))
-    kept = alive(mass)
-    scatter, mass = scatter[kept], mass[kept]
+    if not statistics.alive.all():
+        scatter, mass = scatter[statistics.alive], mass[statistics.alive]
     return structure.estimate(scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud, mass, len(blur))
 
 
@@ -59,7 +52,7 @@ def m_step(
     DegenerateError
         If a covariance is singular.
     """
-    kept = alive(statistics.mass)
+    kept = statistics.alive
     means = np.where(kept[:, None], statistics.means, previous.means)
     covariances = blurred_covariances(structure, statistics, blur)
     if not (kept.all() or structure.shared):
@@ -78,11 +71,10 @@ def lost_digits(structure: Structure, statistics: GaussianStatistics, blur: np.n
     distance = statistics.shift**2
     if statistics.total is not None:
         distance = distance + statistics.total.diagonal() / statistics.mass.sum()
-    kept = alive(statistics.mass)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        # No variance is below the blur, so this bounds the ratio from above, without a factorisation.
-        if (np.nan_to_num(distance / blur, nan=0.0).sum(axis=1)[kept] <= _LOST).all():
-            return np.zeros(len(kept), dtype=bool)
+    kept = statistics.alive
+    # No variance is below the blur, so this bounds the ratio below from above, without a factorisation.
+    if blur.all() and (distance @ (1 / blur))[kept].max() <= _LOST:
+        return np.zeros(len(kept), dtype=bool)
     lost = np.zeros(len(kept), dtype=bool)
     indices = np.flatnonzero(kept)
     form, p = structure.form, len(blur)

@@ -1,12 +1,16 @@
 """Expected sufficient statistics of the components: additive, and about stated points."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from sklearn_em.gaussian.features import COMMON, Moments
 from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
+
+# A component with less than this share of the mass has none: what it has is the rounding of other rows.
+_NO_MASS = 1e-15
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,24 @@ class GaussianStatistics:
         """Add the statistics of other rows, summed about the same reference."""
         return replace(self, sums=self.sums + other.sums)
 
-    @property
+    @cached_property
     def mass(self) -> np.ndarray:
         """The sum of responsibilities of each component, (K,)."""
         return self.sums[-1]
 
-    @property
+    @cached_property
+    def alive(self) -> np.ndarray:
+        """Which components have mass, (K,) of bool."""
+        return self.mass > _NO_MASS * self.mass.sum()
+
+    @cached_property
     def shift(self) -> np.ndarray:
         """The mean of each component less its reference, (K, p); 0 where there is no mass."""
         first = self.sums[-self.reference.shape[1] - 1 : -1].T
         mass = self.mass[:, None]
-        return np.divide(first, mass, out=np.zeros(first.shape), where=mass > 0)
+        return first / np.where(mass > 0, mass, 1.0)
 
-    @property
+    @cached_property
     def means(self) -> np.ndarray:
         """The mean of each component, (K, p)."""
         return self.reference + self.shift

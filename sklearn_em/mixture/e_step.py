@@ -32,7 +32,8 @@ def responsibilities(joint: np.ndarray, weight: np.ndarray | None = None) -> np.
     """
     top = joint.max(axis=0)
     joint -= top
-    np.maximum(joint, _LOWEST, out=joint)
+    # clip runs twice as fast as maximum with a number; nothing is above 0.
+    np.clip(joint, _LOWEST, 0.0, out=joint)
     np.exp(joint, out=joint)
     norm = joint.sum(axis=0)
     joint *= 1 / norm if weight is None else weight / norm

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Self
 
@@ -16,7 +16,7 @@ from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.features import COMMON
 from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
-from sklearn_em.gaussian.m_step import alive, lost_digits, m_step
+from sklearn_em.gaussian.m_step import lost_digits, m_step
 from sklearn_em.gaussian.statistics import Accumulator, GaussianStatistics, with_total
 from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.m_step import mixing_weights
@@ -115,17 +115,16 @@ class GaussianMixtureModel:
     def m_step(self, statistics: MixtureStatistics, previous: MixtureParameters) -> MixtureParameters:
         """Maximise the bound in closed form."""
         gaussians = m_step(self.structure, statistics.gaussian, self.blur, previous.gaussians, self.resolution)
-        return MixtureParameters(mixing_weights(statistics.gaussian.mass), gaussians)
+        return MixtureParameters(mixing_weights(statistics.gaussian), gaussians)
 
-    @property
+    @cached_property
     def resolution(self) -> np.ndarray:
         """The variances at which a component is singular: rounding of the rows, or nothing where they are blurred."""
         return np.where(self.blur > 0, 0.0, self.problem.resolution)
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return J, per unit of weight and in the data's own units."""
-        # Scaling a feature by s multiplies densities by 1 / s.
-        return statistics.log_likelihood / self.problem.weight + float(np.log(self.problem.scale).sum())
+        return statistics.log_likelihood / self.problem.weight + self._log_scale
 
     def chart(self, frame: MixtureStatistics) -> "MixtureChart | None":
         """Return coordinates of statistics in which `frame` is 0; None where a component is empty or singular."""
@@ -150,8 +149,7 @@ class GaussianMixtureModel:
         """
         if self.structure.shared:
             return False
-        mass = statistics.gaussian.mass
-        kept = alive(mass)
+        mass, kept = statistics.gaussian.mass, statistics.gaussian.alive
         rows = mass[kept] * self.problem.n_rows / self.problem.weight
         if not kept.all() or (rows < self.structure.min_rows(len(self.blur))).any():
             return True
@@ -160,6 +158,11 @@ class GaussianMixtureModel:
         smallest = np.linalg.eigvalsh(relative / deviation[:, None] / deviation)[:, 0]
         held_up = (self.blur / self.problem.variance).max()
         return bool(((smallest < _SPIKE) & (held_up > _HELD_UP * smallest)).any())
+
+    @cached_property
+    def _log_scale(self) -> float:
+        # Scaling a feature by s multiplies densities by 1 / s.
+        return float(np.log(self.problem.scale).sum())
 
     def _densities(self, params: MixtureParameters, apart: np.ndarray | None = None) -> Densities:
         return Densities.prepare(params.gaussians, self.problem.centre, params.log_weights, self.blur, apart)

@@ -151,7 +151,7 @@ def from_partition(
         gaussians = replace(gaussians, means=means)
     if given.precision_cholesky is not None:
         gaussians = Gaussians.from_precision_cholesky(structure, gaussians.means, given.precision_cholesky)
-    weights = mixing_weights(statistics.mass) if given.weights is None else given.weights
+    weights = mixing_weights(statistics) if given.weights is None else given.weights
     return MixtureParameters(weights, gaussians)
 
 

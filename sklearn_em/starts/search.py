@@ -1,10 +1,15 @@
 """From candidates to the best end: short runs choose among the candidates of a start, full runs among the starts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
 
 from sklearn_em.em import DegenerateError, LoopState, Result, Squarem, Status, StoppingRule, begin, run
+from sklearn_em.em.stopping import remaining_gain
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+from sklearn_em.starts.swaps import swap
 
 Run = Result[MixtureParameters, MixtureStatistics]
 State = LoopState[MixtureParameters, MixtureStatistics]
@@ -12,6 +17,8 @@ Candidate = Callable[[], MixtureParameters]
 
 # Passes before candidates are compared: after five their order says little about where they end.
 SCREENING_PASSES = 15
+# Passes between two looks at whether there is hope for a swap.
+SWAP_PASSES = 8
 # What counts as better, in nats per unit of weight, hence whatever the units of the data: two ends at one optimum
 # differ by rounding, which must not choose between them.
 _BETTER = 1e-9
@@ -45,23 +52,32 @@ class StartRecord:
 
 def search(
     model: GaussianMixtureModel,
-    starts: Iterable[Iterable[Candidate]],
+    starts: Iterator[Iterable[Candidate]],
+    n_init: int,
+    rng: np.random.RandomState | None,
     stopping: StoppingRule,
     callback: Callable[[int, State], object] | None = None,
     accelerator: Squarem[MixtureStatistics] | None = None,
 ) -> tuple[Run, list[StartRecord]]:
-    """Run every start to its end and return the best end, with a record of all.
+    """Run starts to their ends and return the best end, with a record of each.
+
+    The first start is made from candidates; every further one moves a component of the best solution so far, and is
+    given up if after some passes it is not going to be better. So more starts are never worse.
 
     Parameters
     ----------
     model : GaussianMixtureModel
-    starts : iterable of iterables of callables
-        The candidates of each start; they are compared on the sample of the data.
+    starts : iterator of iterables of callables
+        The candidates of each start from scratch; they are compared on the sample of the data.
+    n_init : int
+        The number of starts, if `starts` yields as many.
+    rng : RandomState, optional
+        For the swaps; without it all starts are from scratch.
     stopping : StoppingRule
     callback : callable, optional
         Called with the number of the start and each state of its full run.
     accelerator : Squarem, optional
-        Of the full runs.
+        Of the full runs; the short ones that choose are plain.
 
     Raises
     ------
@@ -72,18 +88,23 @@ def search(
     best: Run | None = None
     records: list[StartRecord] = []
     failure: DegenerateError | None = None
-    for number, makers in enumerate(starts):
+    for number in range(n_init):
+        watch = None if callback is None else partial(callback, number)
         try:
-            state = _screened(model, on_sample, makers, stopping, accelerator)
+            if rng is not None and best is not None and stopping.max_iter >= SCREENING_PASSES:
+                end = _swapped(model, on_sample, best, rng, stopping, watch, accelerator)
+            elif (makers := next(starts, None)) is not None:
+                state = _screened(model, on_sample, makers, stopping, accelerator)
+                end = run(model, state, stopping, watch)
+            else:
+                break
         except DegenerateError as error:
             failure = failure or error
             records.append(StartRecord(float("-inf"), 0, None, str(error)))
             continue
-        watch = None if callback is None else lambda state, number=number: callback(number, state)
-        end = run(model, state, stopping, watch)
         spurious = model.is_spurious(end.params, end.statistics)
         records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status), spurious))
-        if best is None or _is_better(model, end, best):
+        if end.status is not Status.OUTRUN and (best is None or _is_better(model, end, best)):
             best = end
         if end.status is Status.STOPPED:
             break
@@ -91,6 +112,35 @@ def search(
         assert failure is not None
         raise failure
     return best, records
+
+
+def _swapped(
+    model: GaussianMixtureModel,
+    on_sample: GaussianMixtureModel,
+    best: Run,
+    rng: np.random.RandomState,
+    stopping: StoppingRule,
+    watch: Callable[[State], object] | None,
+    accelerator: Squarem[MixtureStatistics] | None,
+) -> Run:
+    """Run the best solution with one component moved, as long as there is hope that it will be better."""
+    to_beat = best.objective if on_sample is model else begin(on_sample, best.params).trace[-1]
+    state = begin(on_sample, swap(on_sample, best.params, rng))
+    while True:
+        passes = min(len(state.trace) - 1 + SWAP_PASSES, stopping.max_iter)
+        end = run(on_sample, state, replace(stopping, max_iter=passes))
+        if end.objective > to_beat + _BETTER:
+            break
+        if end.status is not Status.MAX_ITER or passes == stopping.max_iter:
+            return replace(end, status=Status.OUTRUN)
+        if end.objective + remaining_gain(end.trace, end.n_iter) <= to_beat + _BETTER:
+            return replace(end, status=Status.OUTRUN)
+        state = LoopState(end.params, end.statistics, end.trace)
+    if on_sample is model:
+        state = LoopState(end.params, end.statistics, end.trace, accelerator)
+    else:
+        state = begin(model, end.params, accelerator)
+    return run(model, state, stopping, watch)
 
 
 def _screened(

@@ -25,7 +25,7 @@ from sklearn_em.em.result import DegenerateError
 _PIVOT_ROUNDING = 4 * np.finfo(float).eps
 
 
-def ill_defined(components: np.ndarray | list[int]) -> DegenerateError:
+def ill_defined(components: np.ndarray) -> DegenerateError:
     """Return the error that names the components whose covariance is singular."""
     return DegenerateError(
         "Fitting the mixture model failed because some components have ill-defined empirical covariance (for "
@@ -93,16 +93,17 @@ class Form(ABC):
 
 class _Ellipsoidal(Form):
     def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
-        result, bad = np.empty_like(covariances), []
-        floor = _PIVOT_ROUNDING * covariances.shape[-1]
+        result = np.zeros_like(covariances)
         for g, covariance in enumerate(covariances):
             lower, failed = lapack.dpotrf(covariance, lower=1, clean=1)
-            if failed or not (lower.diagonal() ** 2 > floor * covariance.diagonal()).all():
-                bad.append(g)
-                continue
-            result[g] = lapack.dtrtri(lower, lower=1)[0].T
-        if bad:
-            raise ill_defined(bad)
+            if not failed:
+                result[g] = lapack.dtrtri(lower, lower=1)[0].T
+        # 1 over the diagonal of P are the roots of the pivots; a factorisation that failed left 0.
+        floor = _PIVOT_ROUNDING * covariances.shape[-1]
+        share = result.diagonal(axis1=-2, axis2=-1) ** 2 * covariances.diagonal(axis1=-2, axis2=-1)
+        bad = ~((share > 0) & (share < 1 / floor)).all(axis=-1)
+        if bad.any():
+            raise ill_defined(np.flatnonzero(bad))
         return result
 
     def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
