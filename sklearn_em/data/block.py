@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A worker's buffers for one block: 2^17 numbers are 1 MiB, half of a level-2 cache. Longer blocks make the matrix
-# products a third slower; shorter than 192 rows, calls cost more than they compute.
-_NUMBERS_PER_BLOCK = 2**17
-_SHORTEST, _LONGEST = 192, 16384
+# A worker's buffers for one block: 2^19 numbers are 4 MiB. In shorter blocks, which would fit the level-2 cache whole,
+# two threads mostly wait for each other: every call of NumPy gives the interpreter's lock away and takes it back.
+_NUMBERS_PER_BLOCK = 2**19
+_SHORTEST, _LONGEST = 192, 8192
 # Blocks are multiples of this many to a pass, so that two, four or eight workers get equal shares.
 _SHARES = 8
 # Blocks are summed in at most this many groups, whose sums are then added in order.
@@ -60,7 +60,7 @@ class Partition:
 
     @classmethod
     def of(cls, n_rows: int, numbers_per_row: int, numbers_per_sum: int = 1) -> "Partition":
-        """Cut so that a block's buffers fit in half of a level-2 cache, and all sums in some memory.
+        """Cut so that a block's buffers stay near the cores, and all sums in some memory.
 
         Parameters
         ----------

@@ -28,10 +28,11 @@ from sklearn_em.gaussian.covariance.forms import Form
 
 @lru_cache(maxsize=32)
 def _packing(n_features: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the indices of the upper triangle, and the place of entry (i, j) in it, (p, p)."""
-    upper = np.triu_indices(n_features)
+    """Return the indices of the upper triangle, diagonal by diagonal, and the place of entry (i, j), (p, p)."""
+    rows = np.concatenate([np.arange(n_features - offset) for offset in range(n_features)])
+    upper = rows, rows + np.repeat(np.arange(n_features), np.arange(n_features, 0, -1))
     place = np.empty((n_features, n_features), dtype=np.intp)
-    place[upper] = place[upper[::-1]] = np.arange(len(upper[0]))
+    place[upper] = place[upper[::-1]] = np.arange(len(rows))
     return upper, place
 
 
@@ -53,6 +54,10 @@ class Moments(ABC):
     @abstractmethod
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
         """Turn summed quadratic features (Q, K) into second moments, (K, p, p), (K, p) or (K, 1)."""
+
+    @abstractmethod
+    def packed(self, second: np.ndarray) -> np.ndarray:
+        """Undo `second`, but for the order of axes: (K, Q)."""
 
     @abstractmethod
     def weighted_second(self, z: np.ndarray, resp: np.ndarray) -> np.ndarray:
@@ -80,11 +85,13 @@ class _Full(Moments):
         return n_features * (n_features + 1) // 2
 
     def fill(self, z: np.ndarray, quadratic: np.ndarray) -> None:
-        # p multiplications of row slices; fancy indexing costs three times as much.
+        # Diagonal by diagonal, so that both factors are whole slabs of memory: p calls, each one long loop, take two
+        # thirds of the time of row times slab, and a third of fancy indexing's.
         start, p = 0, len(z)
-        for i in range(p):
-            np.multiply(z[i], z[i:], out=quadratic[start : start + p - i])
-            start += p - i
+        for offset in range(p):
+            stop = start + p - offset
+            np.multiply(z[: p - offset], z[offset:], out=quadratic[start:stop])
+            start = stop
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
         upper, _ = _packing(n_features)
@@ -94,6 +101,9 @@ class _Full(Moments):
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
         return quadratic.T[:, _packing(n_features)[1]]
+
+    def packed(self, second: np.ndarray) -> np.ndarray:
+        return second[:, *_packing(second.shape[-1])[0]]
 
     def weighted_second(self, z: np.ndarray, resp: np.ndarray) -> np.ndarray:
         return ((z * resp) @ z.T)[_packing(len(z))[0]]
@@ -121,6 +131,9 @@ class _Diagonal(Moments):
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
         return quadratic.T
 
+    def packed(self, second: np.ndarray) -> np.ndarray:
+        return second
+
     def weighted_second(self, z: np.ndarray, resp: np.ndarray) -> np.ndarray:
         return (z * z) @ resp
 
@@ -146,6 +159,9 @@ class _Isotropic(Moments):
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
         return quadratic.T
+
+    def packed(self, second: np.ndarray) -> np.ndarray:
+        return second
 
     def weighted_second(self, z: np.ndarray, resp: np.ndarray) -> np.ndarray:
         return np.atleast_1d(np.einsum("pb,pb->b", z, z) @ resp)
