@@ -70,13 +70,13 @@ class Partition:
         numbers_per_sum : int
             How many numbers a sum holds.
         """
-        longest = int(np.clip(_NUMBERS_PER_BLOCK // max(numbers_per_row, 1), _SHORTEST, _LONGEST))
+        longest = min(max(_NUMBERS_PER_BLOCK // max(numbers_per_row, 1), _SHORTEST), _LONGEST)
         if n_rows <= longest:
             return cls(n_rows, max(n_rows, 1), max(n_rows, 1))
         n_blocks = -(-n_rows // longest)
         n_blocks = -(-n_blocks // _SHARES) * _SHARES
         block_length = -(-n_rows // n_blocks)
-        n_groups = int(np.clip(_MOST_NUMBERS_IN_SUMS // max(numbers_per_sum, 1), 4, _MOST_GROUPS))
+        n_groups = min(max(_MOST_NUMBERS_IN_SUMS // max(numbers_per_sum, 1), 4), _MOST_GROUPS)
         blocks_per_group = -(-n_blocks // n_groups)
         return cls(n_rows, block_length, block_length * blocks_per_group)
 

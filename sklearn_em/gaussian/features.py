@@ -94,10 +94,10 @@ class _Full(Moments):
             start = stop
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
-        upper, _ = _packing(n_features)
-        packed = -form.matrices(precisions, n_features)[:, *upper]
-        packed[:, upper[0] == upper[1]] *= 0.5
-        return packed
+        coefficients = -self.packed(form.matrices(precisions, n_features))
+        # The diagonal comes first; every other entry stands for two.
+        coefficients[:, :n_features] *= 0.5
+        return coefficients
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
         return quadratic.T[:, _packing(n_features)[1]]

@@ -73,7 +73,7 @@ def lost_digits(structure: Structure, statistics: GaussianStatistics, blur: np.n
         distance = distance + statistics.total.diagonal() / statistics.mass.sum()
     kept = statistics.alive
     # No variance is below the blur, so this bounds the ratio below from above, without a factorisation.
-    if blur.all() and (distance @ (1 / blur))[kept].max() <= _LOST:
+    if blur.all() and (distance @ (1 / blur)).max() <= _LOST:
         return np.zeros(len(kept), dtype=bool)
     lost = np.zeros(len(kept), dtype=bool)
     indices = np.flatnonzero(kept)
