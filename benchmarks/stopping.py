@@ -29,7 +29,6 @@ def shortfall(fitted: GaussianMixture | GaussianMixtureEM, X: np.ndarray, reg_co
         means_init=fitted.means_,
         precisions_init=fitted.precisions_,
         reg_covar=reg_covar,
-        acceleration=None,
         tol=1e-13,
         max_iter=50_000,
     ).fit(X)

@@ -58,7 +58,6 @@ def load(name):
             "means_init": np.array([[1.0], [2.0]]),
             "precisions_init": np.array([[[1.0]], [[0.25]]]),  # s_1 = 1, s_2 = 2
             "reg_covar": 0.0,  # plain maximum likelihood, so that the bound touches
-            "acceleration": None,  # the textbook's EM, so that every step is one of those explained
         }
         return Data(points[:, None], classes, ["1", "2"], ["x"], poor_start)
     centres = np.array([[-4.0, -2.0], [0.0, 3.0], [4.0, -2.0]])

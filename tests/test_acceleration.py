@@ -28,7 +28,7 @@ DATA = {
 
 
 def fit(X, covariance_type, sample_weight=None, n_components=3, **options):
-    options = {"random_state": 0, **options}
+    options = {"random_state": 0, "acceleration": "squarem", **options}
     return GaussianMixtureEM(n_components, covariance_type=covariance_type, **options).fit(
         X, sample_weight=sample_weight
     )
@@ -337,6 +337,18 @@ def test_any_number_of_threads_gives_the_same_bits(covariance_type):
     one, other = (fit(X, covariance_type, tol=0, max_iter=14, n_jobs=n_jobs, **start) for n_jobs in (1, 3))
     assert one.lower_bounds_ == other.lower_bounds_
     assert_array_equal(one.means_, other.means_)
+
+
+def test_the_default_is_plain_from_a_given_start_only(covariance_type):
+    X, _ = mixture_rows(300, 3, 3, separation=1.0)
+    start = given_start(fit(X, covariance_type, max_iter=0))
+
+    def trace(acceleration, **options):
+        return fit(X, covariance_type, acceleration=acceleration, tol=0, max_iter=30, **options).lower_bounds_
+
+    assert trace("auto") == trace("squarem") != trace(None)
+    for given in (start, {"means_init": start["means_init"]}, {"weights_init": start["weights_init"]}):
+        assert trace("auto", **given) == trace(None, **given) != trace("squarem", **given)
 
 
 def test_the_parameter_is_checked():

@@ -130,7 +130,7 @@ def test_trace_of_log_likelihoods(record, covariance_type):
     # R counts M-steps and starts with one; ours starts after it
     passes = np.array(record["k"]) - 1
     params = params_of(record, covariance_type)
-    estimator = start_at(params, covariance_type, acceleration=None, tol=0, max_iter=passes[-1]).fit(X)
+    estimator = start_at(params, covariance_type, tol=0, max_iter=passes[-1]).fit(X)
     assert estimator.n_iter_ == passes[-1]
     assert_allclose(len(X) * np.array(estimator.lower_bounds_)[passes], record["loglik"], rtol=1e-12)
 
@@ -277,7 +277,7 @@ def test_integer_weights_are_repeated_rows(record, covariance_type):
     labels = np.array(list(record["z_labels"]), dtype=int)
     start = oracles.m_step(X, np.eye(record["G"])[labels], covariance_type, sample_weight)
     passes = np.array(record["k"]) - 1  # R repeated the rows, and counts the first M-step
-    estimator = start_at(start, covariance_type, acceleration=None, tol=0, max_iter=passes[-1])
+    estimator = start_at(start, covariance_type, tol=0, max_iter=passes[-1])
     estimator.fit(X, sample_weight=sample_weight)
     log_likelihoods = sample_weight.sum() * np.array(estimator.lower_bounds_)[passes]
     assert_allclose(log_likelihoods, record["loglik_after_k"], rtol=1e-12)

@@ -57,10 +57,12 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         The number of starts; the best end is kept. The first is made by `init_params`; each further one moves one
         component of the best solution so far to a badly explained place, and is given up when it will not be better.
         With `max_iter` below 15 all are made by `init_params`.
-    acceleration : {"squarem"} or None, default="squarem"
-        Whether to extrapolate the path of EM: after every two plain iterations, a third tries a jump to where they
+    acceleration : {"auto", "squarem"} or None, default="auto"
+        "squarem" extrapolates the path of EM: after every two plain iterations, a third tries a jump to where they
         lead, and is kept only if the objective does not fall. It ends in the same optima in fewer iterations, above all
-        where EM is slow; a jump may lead to another local optimum than plain EM would. None is plain EM.
+        where EM is slow; a jump may lead to another local optimum than plain EM would. None is plain EM. "auto" is
+        "squarem", but plain EM from a start that is given (`weights_init`, `means_init`, `precisions_init`), so that
+        entry i of `lower_bounds_` is the objective after i M-steps from there.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default="kmeans"
         How starts are sought: k-means on whitened and on standardised rows; k-means++ seeds as means; cells around
         random points; random rows as means. A start is the best of up to four such candidates after 15 iterations;
@@ -143,7 +145,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         "reg_covar": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "acceleration": [StrOptions({"squarem"}), None],
+        "acceleration": [StrOptions({"auto", "squarem"}), None],
         "init_params": [StrOptions(set(METHODS))],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
@@ -164,7 +166,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
         n_init: int = 1,
-        acceleration: str | None = "squarem",
+        acceleration: str | None = "auto",
         init_params: str = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
@@ -414,7 +416,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             n_init=self.n_init,
             rng=check_random_state(self.random_state),
             stopping=StoppingRule(float(self.tol), int(self.max_iter)),
-            accelerator=None if self.acceleration is None else Squarem(),
+            accelerator=Squarem() if self._accelerates() else None,
             callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
             n_jobs=self.n_jobs,
         )
@@ -452,6 +454,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _accelerates(self) -> bool:
+        is_given = any(part is not None for part in (self.weights_init, self.means_init, self.precisions_init))
+        return self.acceleration == "squarem" or (self.acceleration == "auto" and not is_given)
 
     def _given(self, n_features: int) -> Given:
         """Return what the user, or the last fit of a warm start, gives of the start, unscaled."""

@@ -25,7 +25,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Partition:
+class Clustering:
     """Labels of the rows of the space, and where the means are to be if not at the centroids.
 
     Attributes
@@ -41,7 +41,7 @@ class Partition:
     means: np.ndarray | None = None
 
 
-Method = Callable[[StartSpace, np.ndarray, int, np.random.RandomState], Partition]
+Method = Callable[[StartSpace, np.ndarray, int, np.random.RandomState], Clustering]
 
 
 def _filled(space: StartSpace, chosen: np.ndarray, n_components: int) -> np.ndarray:
@@ -49,18 +49,18 @@ def _filled(space: StartSpace, chosen: np.ndarray, n_components: int) -> np.ndar
     return space.rows[np.resize(chosen, n_components)]
 
 
-def kmeans(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+def kmeans(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
     """Clusters of k-means from k-means++ seeds."""
     chosen = seed(points, space.weight, n_components, rng)
-    return Partition(lloyd(points, space.weight, points[chosen]), _filled(space, chosen, n_components))
+    return Clustering(lloyd(points, space.weight, points[chosen]), _filled(space, chosen, n_components))
 
 
-def kmeans_plusplus(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+def kmeans_plusplus(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
     """k-means++ seeds as means."""
     return _around(space, points, seed(points, space.weight, n_components, rng), n_components)
 
 
-def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
     """Distinct rows drawn at random as means."""
     left, chosen = space.weight.copy(), np.empty(0, dtype=np.intp)
     for _ in range(min(n_components, len(left))):
@@ -69,7 +69,7 @@ def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, r
     return _around(space, points, chosen, n_components)
 
 
-def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Partition:
+def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
     """Cut the rows into cells around random points of a Gaussian as wide as the data.
 
     Responsibilities drawn row by row, the other way to start at random, leave all components near the overall mean:
@@ -78,12 +78,12 @@ def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.ran
     spread = np.sqrt(space.weight @ points**2)
     centres = rng.normal(size=(n_components, points.shape[1])) * spread
     labels = squared_distances(points, centres).argmin(axis=0)
-    return Partition(labels, _filled(space, draw(space.weight, n_components, rng), n_components))
+    return Clustering(labels, _filled(space, draw(space.weight, n_components, rng), n_components))
 
 
-def _around(space: StartSpace, points: np.ndarray, chosen: np.ndarray, n_components: int) -> Partition:
+def _around(space: StartSpace, points: np.ndarray, chosen: np.ndarray, n_components: int) -> Clustering:
     means = _filled(space, chosen, n_components)
-    return Partition(squared_distances(points, points[chosen]).argmin(axis=0), means, means)
+    return Clustering(squared_distances(points, points[chosen]).argmin(axis=0), means, means)
 
 
 METHODS: dict[str, Method] = {
@@ -110,7 +110,7 @@ def candidates(
     The first is the one to take where there is no time to compare them. Equal partitions are yielded once.
     """
     if given.means is not None:
-        around = Partition(_nearest(space, given.means), given.means, given.means)
+        around = Clustering(_nearest(space, given.means), given.means, given.means)
         yield partial(from_partition, model, space, around, given)
         return
     seen: list[np.ndarray] = []
@@ -134,7 +134,7 @@ def _nearest(space: StartSpace, means: np.ndarray) -> np.ndarray:
 
 
 def from_partition(
-    model: GaussianMixtureModel, space: StartSpace, partition: Partition, given: Given
+    model: GaussianMixtureModel, space: StartSpace, partition: Clustering, given: Given
 ) -> MixtureParameters:
     """Return the parameters that a partition of the sample starts EM from."""
     structure, n_components = model.structure, len(partition.spare)
@@ -155,7 +155,7 @@ def from_partition(
     return MixtureParameters(weights, gaussians)
 
 
-def _statistics(model: GaussianMixtureModel, space: StartSpace, partition: Partition) -> GaussianStatistics:
+def _statistics(model: GaussianMixtureModel, space: StartSpace, partition: Clustering) -> GaussianStatistics:
     """Sum the moments of each cluster about its mean."""
     moments, p = model.structure.moments, space.rows.shape[1]
     sums = np.zeros((moments.length(p), len(partition.spare)))
