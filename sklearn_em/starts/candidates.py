@@ -25,7 +25,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Clustering:
+class Cells:
     """Labels of the rows of the space, and where the means are to be if not at the centroids.
 
     Attributes
@@ -41,7 +41,7 @@ class Clustering:
     means: np.ndarray | None = None
 
 
-Method = Callable[[StartSpace, np.ndarray, int, np.random.RandomState], Clustering]
+Method = Callable[[StartSpace, np.ndarray, int, np.random.RandomState], Cells]
 
 
 def _filled(space: StartSpace, chosen: np.ndarray, n_components: int) -> np.ndarray:
@@ -49,18 +49,18 @@ def _filled(space: StartSpace, chosen: np.ndarray, n_components: int) -> np.ndar
     return space.rows[np.resize(chosen, n_components)]
 
 
-def kmeans(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
+def kmeans(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Cells:
     """Clusters of k-means from k-means++ seeds."""
     chosen = seed(points, space.weight, n_components, rng)
-    return Clustering(lloyd(points, space.weight, points[chosen]), _filled(space, chosen, n_components))
+    return Cells(lloyd(points, space.weight, points[chosen]), _filled(space, chosen, n_components))
 
 
-def kmeans_plusplus(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
+def kmeans_plusplus(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Cells:
     """k-means++ seeds as means."""
     return _around(space, points, seed(points, space.weight, n_components, rng), n_components)
 
 
-def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
+def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Cells:
     """Distinct rows drawn at random as means."""
     left, chosen = space.weight.copy(), np.empty(0, dtype=np.intp)
     for _ in range(min(n_components, len(left))):
@@ -69,7 +69,7 @@ def random_from_data(space: StartSpace, points: np.ndarray, n_components: int, r
     return _around(space, points, chosen, n_components)
 
 
-def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Clustering:
+def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.random.RandomState) -> Cells:
     """Cut the rows into cells around random points of a Gaussian as wide as the data.
 
     Responsibilities drawn row by row, the other way to start at random, leave all components near the overall mean:
@@ -78,12 +78,12 @@ def random(space: StartSpace, points: np.ndarray, n_components: int, rng: np.ran
     spread = np.sqrt(space.weight @ points**2)
     centres = rng.normal(size=(n_components, points.shape[1])) * spread
     labels = squared_distances(points, centres).argmin(axis=0)
-    return Clustering(labels, _filled(space, draw(space.weight, n_components, rng), n_components))
+    return Cells(labels, _filled(space, draw(space.weight, n_components, rng), n_components))
 
 
-def _around(space: StartSpace, points: np.ndarray, chosen: np.ndarray, n_components: int) -> Clustering:
+def _around(space: StartSpace, points: np.ndarray, chosen: np.ndarray, n_components: int) -> Cells:
     means = _filled(space, chosen, n_components)
-    return Clustering(squared_distances(points, points[chosen]).argmin(axis=0), means, means)
+    return Cells(squared_distances(points, points[chosen]).argmin(axis=0), means, means)
 
 
 METHODS: dict[str, Method] = {
@@ -110,7 +110,7 @@ def candidates(
     The first is the one to take where there is no time to compare them. Equal partitions are yielded once.
     """
     if given.means is not None:
-        around = Clustering(_nearest(space, given.means), given.means, given.means)
+        around = Cells(_nearest(space, given.means), given.means, given.means)
         yield partial(from_partition, model, space, around, given)
         return
     seen: list[np.ndarray] = []
@@ -133,9 +133,7 @@ def _nearest(space: StartSpace, means: np.ndarray) -> np.ndarray:
     return squared_distances(space.metrics[0], centres).argmin(axis=0)
 
 
-def from_partition(
-    model: GaussianMixtureModel, space: StartSpace, partition: Clustering, given: Given
-) -> MixtureParameters:
+def from_partition(model: GaussianMixtureModel, space: StartSpace, partition: Cells, given: Given) -> MixtureParameters:
     """Return the parameters that a partition of the sample starts EM from."""
     structure, n_components = model.structure, len(partition.spare)
     statistics = _statistics(model, space, partition)
@@ -155,7 +153,7 @@ def from_partition(
     return MixtureParameters(weights, gaussians)
 
 
-def _statistics(model: GaussianMixtureModel, space: StartSpace, partition: Clustering) -> GaussianStatistics:
+def _statistics(model: GaussianMixtureModel, space: StartSpace, partition: Cells) -> GaussianStatistics:
     """Sum the moments of each cluster about its mean."""
     moments, p = model.structure.moments, space.rows.shape[1]
     sums = np.zeros((moments.length(p), len(partition.spare)))
