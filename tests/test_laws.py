@@ -361,3 +361,27 @@ def test_default_fits_stop_near_their_limit(covariance_type, path):
             **start,
         )
         assert limit.lower_bound_ - estimator.lower_bound_ < 1e-4
+
+
+# Searching.
+
+
+@pytest.mark.parametrize("n_samples", [400, 10_000])
+def test_more_starts_are_recorded_and_never_worse(covariance_type, n_samples):
+    X, _ = mixture_rows(n_samples, 2, 6, separation=1.5)
+    one, many = (fit(X, covariance_type, n_components=6, n_init=n_init) for n_init in (1, 8))
+    assert many.lower_bound_ >= one.lower_bound_
+    assert one.lower_bound_ == many.starts_[0].objective
+    assert len(many.starts_) == 8
+    assert "OUTRUN" in {record.status.name for record in many.starts_}
+    # Ends that live on too few rows are not chosen, whatever their objective.
+    valid = [record.objective for record in many.starts_ if not record.is_spurious]
+    assert many.lower_bound_ == pytest.approx(max(valid), abs=1e-8)
+    assert_array_equal(fit(X, covariance_type, n_components=6, n_init=8).means_, many.means_)
+
+
+def test_one_component_has_nothing_to_swap(covariance_type):
+    X, _ = mixture_rows(100, 2, 2)
+    one, many = (fit(X, covariance_type, n_components=1, n_init=n_init) for n_init in (1, 3))
+    assert_array_equal(one.means_, many.means_)
+    assert len(many.starts_) == 3

@@ -131,10 +131,11 @@ def _swapped(
         end = run(on_sample, state, replace(stopping, max_iter=passes))
         if end.objective > to_beat + _BETTER:
             break
-        if end.status is not Status.MAX_ITER or passes == stopping.max_iter:
-            return replace(end, status=Status.OUTRUN)
-        if end.objective + remaining_gain(end.trace, end.n_iter) <= to_beat + _BETTER:
-            return replace(end, status=Status.OUTRUN)
+        ended = end.status is not Status.MAX_ITER or passes == stopping.max_iter
+        if ended or end.objective + remaining_gain(end.trace, end.n_iter) <= to_beat + _BETTER:
+            # A sample's objective is not that of all the data, but the distance from the best one is close to it.
+            trace = tuple(value - to_beat + best.objective for value in end.trace)
+            return replace(end, trace=trace, status=Status.OUTRUN)
         state = LoopState(end.params, end.statistics, end.trace)
     if on_sample is model:
         state = LoopState(end.params, end.statistics, end.trace, accelerator)
