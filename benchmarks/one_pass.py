@@ -17,7 +17,7 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import scan
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.covariance import STRUCTURES, SymmetryGroup
+from sklearn_em.gaussian.covariance import STRUCTURES
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 
 CASES = [
@@ -81,7 +81,7 @@ def time_case(covariance_type: str, n: int, p: int, n_components: int, rounds: i
         peer._m_step(X, log_resp, xp=np)
 
     with Workers(jobs) as workers:
-        problem = scan(ArraySource(X), n_components, structure.group is SymmetryGroup.ROTATION, workers)
+        problem = scan(ArraySource(X), n_components, structure.one_scale, workers)
     model = GaussianMixtureModel(structure, ArraySource(X), problem, np.zeros(p), workers)
     start = MixtureParameters(
         weights, Gaussians.from_precision_cholesky(structure, means, factors).rescale(problem.scale)

@@ -238,21 +238,26 @@ def group_element(group, rng):
     return 5.0 * rotation if group is SymmetryGroup.ROTATION else rotation @ np.diag([0.1, 1.0, 7.0]) + 0.1
 
 
+def moved_start(start, A):
+    """Return the fitted parameters of the rows X as a start for the rows X A^T."""
+    precisions = np.linalg.inv(A @ matrices(start) @ A.T)
+    natural = {
+        "full": lambda: precisions,
+        "tied": lambda: precisions[0],
+        "diag": lambda: precisions.diagonal(axis1=1, axis2=2),
+        "spherical": lambda: precisions[:, 0, 0],
+    }[start.covariance_type]()
+    return {"means_init": start.means_ @ A.T, "precisions_init": natural}
+
+
 def test_parameters_follow_the_maps_of_the_structures_group(covariance_type):
     rng = np.random.default_rng(0)
     X, _ = mixture_rows(300, 3, 3, separation=1.5)
     A = group_element(STRUCTURES[covariance_type].group, rng)
     start = fit(X, covariance_type, max_iter=0)
     options = {"reg_covar": 0, "tol": 0, "max_iter": 30, "weights_init": start.weights_}
-    moved_precisions = np.linalg.inv(A @ matrices(start) @ A.T)
-    natural = {
-        "full": lambda: moved_precisions,
-        "tied": lambda: moved_precisions[0],
-        "diag": lambda: moved_precisions.diagonal(axis1=1, axis2=2),
-        "spherical": lambda: moved_precisions[:, 0, 0],
-    }[covariance_type]()
     one = fit(X, covariance_type, means_init=start.means_, precisions_init=start.precisions_, **options)
-    other = fit(X @ A.T, covariance_type, means_init=start.means_ @ A.T, precisions_init=natural, **options)
+    other = fit(X @ A.T, covariance_type, **moved_start(start, A), **options)
     assert_allclose(other.means_, one.means_ @ A.T, rtol=1e-7, atol=1e-9)
     assert_allclose(matrices(other), A @ matrices(one) @ A.T, rtol=1e-6, atol=1e-9)
     assert_array_equal(other.predict(X @ A.T), one.predict(X))

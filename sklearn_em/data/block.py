@@ -37,6 +37,11 @@ class ArraySource:
         return self.rows.shape[0]
 
     @property
+    def n_kept(self) -> int:
+        """The number of rows of positive weight."""
+        return self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
+
+    @property
     def n_features(self) -> int:
         """The number of columns."""
         return self.rows.shape[1]

@@ -13,6 +13,8 @@ _SAMPLE_ROWS = 8192
 _SAMPLE_ROWS_PER_COMPONENT = 128
 # The interquartile range of a Gaussian in standard deviations.
 _INTERQUARTILE_RANGE = 1.3489795003921634
+# Directions with less than this share of the largest variance are not distances but noise.
+_RANK = 1e-10
 # A standard deviation below this many units in the last place of the largest value is rounding.
 _CONSTANT = 8 * np.finfo(float).eps
 
@@ -86,6 +88,13 @@ def power_of_two_near(spread: np.ndarray) -> np.ndarray:
     return np.ldexp(1.0, np.clip(-exponent, -1000, 1000))
 
 
+def whitening(covariance: np.ndarray) -> np.ndarray:
+    """Return W (p, r) such that the columns of z W are uncorrelated with unit variance if z has this covariance."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > _RANK * values[-1]
+    return vectors[:, kept] / np.sqrt(values[kept])
+
+
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
     """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
     order = np.argsort(values, axis=0, kind="stable")
@@ -131,7 +140,7 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     ratio = scale / unit
     shift = (about - centre * unit + shift) * ratio
     total = scatter * ratio[:, None] * ratio + weight * shift[:, None] * shift
-    n_rows = len(sample.rows) if is_whole else _n_kept(source)
+    n_rows = len(sample.rows) if is_whole else source.n_kept
     return Problem(
         n_rows=n_rows,
         weight=weight,
@@ -143,10 +152,6 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
         sample=sample,
         is_whole=is_whole,
     )
-
-
-def _n_kept(source: ArraySource) -> int:
-    return source.n_rows if source.weight is None else int(np.count_nonzero(source.weight))
 
 
 def _positive_weight(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
@@ -210,13 +215,11 @@ def _sample(
     repeated or weighs more; so neither does the sample.
     """
     size = max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
-    if _n_kept(source) <= size:
+    if source.n_kept <= size:
         rows = _positive_weight(source.rows, source.weight).astype(float)
         kept = np.ones(len(rows)) if source.weight is None else source.weight[source.weight > 0]
         return Sample.of(rows, kept), True
-    values, vectors = np.linalg.eigh(scatter / weight)
-    whiten = vectors[:, values > 1e-10 * values.max(initial=0)]
-    whiten = whiten / np.sqrt(values[values > 1e-10 * values.max(initial=0)])
+    whiten = whitening(scatter / weight)
     distance = np.empty(source.n_rows)
     partition = Partition.of(source.n_rows, 3 * source.n_features)
     spans = [span for group in partition.groups for span in partition.blocks(group)]

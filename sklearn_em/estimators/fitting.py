@@ -10,7 +10,7 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import Squarem, StoppingRule
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.covariance import Structure, SymmetryGroup
+from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
 from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, search
 from sklearn_em.starts.search import Candidate, Run, State
@@ -60,7 +60,7 @@ def fit_mixture(
         If every start fails.
     """
     with Workers(n_jobs) as workers:
-        problem = scan(source, n_components, structure.group is SymmetryGroup.ROTATION, workers)
+        problem = scan(source, n_components, structure.one_scale, workers)
         model = GaussianMixtureModel(structure, source, problem, _blur(reg_covar, problem, structure), workers)
         starts = _starts(model, _scaled(given, structure, problem.scale), method, n_components, rng)
         swap_rng = None if given.means is not None else rng
@@ -75,7 +75,7 @@ def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.
         return float(reg_covar) * problem.scale**2
     blur = _AUTO_REGULARISATION * problem.variance
     # Only a multiple of the identity looks the same from every side.
-    return np.full_like(blur, blur.mean()) if structure.group is SymmetryGroup.ROTATION else blur
+    return np.full_like(blur, blur.mean()) if structure.one_scale else blur
 
 
 def _scaled(given: Given, structure: Structure, scale: np.ndarray) -> Given:
@@ -101,7 +101,8 @@ def _starts(
         yield iter([lambda: params])
         return
     space = StartSpace.of(model.problem)
-    yield candidates(model, space, method, n_components, given, rng)
-    # Given means leave nothing to draw.
-    while given.means is None:
+    while True:
         yield candidates(model, space, method, n_components, given, rng)
+        if given.means is not None:
+            # Given means leave nothing to draw.
+            return

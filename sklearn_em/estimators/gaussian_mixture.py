@@ -396,7 +396,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
         rows: np.ndarray = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=1)
         weight = check_sample_weight(sample_weight, len(rows))
-        n_rows = len(rows) if weight is None else int(np.count_nonzero(weight))
+        n_rows = ArraySource(rows, weight).n_kept
         if n_rows < self.n_components:
             which = "" if weight is None or n_rows == len(rows) else " of positive sample_weight"
             raise ValueError(

@@ -110,6 +110,12 @@ class Densities:
             theta[:, -1] = constant - 0.5 * (linear * loose).sum(axis=1)
         return cls(gaussians, moments, centre, constant, theta, np.flatnonzero(tight), reference)
 
+    @property
+    def numbers_per_row(self) -> int:
+        """How many numbers a worker holds for each row of a block."""
+        n_components, n_features = self.reference.shape
+        return (self.theta.shape[1] or 2 * n_features) + 2 * n_components
+
 
 class BlockEvaluator:
     """The buffers of one worker, and the kernel that fills them block after block.

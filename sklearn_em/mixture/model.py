@@ -168,9 +168,8 @@ class GaussianMixtureModel:
         return Densities.prepare(params.gaussians, self.problem.centre, params.log_weights, self.blur, apart)
 
     def _sum(self, densities: Densities) -> MixtureStatistics:
-        numbers = densities.moments.length(self.source.n_features), densities.constant.size
-        per_row = numbers[0] if densities.theta.size else 2 * self.source.n_features
-        partition = Partition.of(self.source.n_rows, per_row + 2 * numbers[1], numbers[0] * numbers[1])
+        numbers_per_sum = densities.moments.length(self.source.n_features) * densities.constant.size
+        partition = Partition.of(self.source.n_rows, densities.numbers_per_row, numbers_per_sum)
 
         def make_worker() -> Callable[[int], MixtureStatistics]:
             evaluator = BlockEvaluator(densities, partition.block_length)

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Block, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import power_of_two_near
-from sklearn_em.gaussian.covariance.structure import SymmetryGroup
 from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
 from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.model import MixtureParameters
@@ -88,7 +87,7 @@ class Predictor:
         structure, p = gaussians.structure, gaussians.n_features
         spread = np.sqrt(structure.form.diagonal(gaussians.covariances, p).max(axis=0))
         scale = power_of_two_near(spread)
-        if structure.group is SymmetryGroup.ROTATION:
+        if structure.one_scale:
             scale = np.full(p, scale.min())
         scaled = gaussians.rescale(scale)
         centre = self.params.weights @ scaled.means
@@ -96,8 +95,7 @@ class Predictor:
         densities = Densities.prepare(scaled, centre, offset)
         with np.errstate(over="ignore"):
             farthest = _FARTHEST / scale
-        per_row = (densities.theta.shape[1] or 2 * p) + 2 * offset.size
-        partition = Partition.of(source.n_rows, per_row)
+        partition = Partition.of(source.n_rows, densities.numbers_per_row)
 
         def make_worker() -> Callable[[int], list[T]]:
             evaluator = BlockEvaluator(densities, partition.block_length)

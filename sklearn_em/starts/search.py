@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -50,6 +51,27 @@ class StartRecord:
     is_spurious: bool = False
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """A run, and what speaks against its end."""
+
+    run: Run
+    is_spurious: bool
+
+    @classmethod
+    def of(cls, model: GaussianMixtureModel, end: Run) -> Self:
+        return cls(end, model.is_spurious(end.params, end.statistics))
+
+    def is_better(self, other: Self | None) -> bool:
+        """Rank by being valid, then by not being spurious, then by the objective; anything is better than nothing."""
+        if other is None:
+            return True
+        drawbacks = [(end.run.status is Status.DEGENERATE, end.is_spurious) for end in (self, other)]
+        if drawbacks[0] != drawbacks[1]:
+            return drawbacks[0] < drawbacks[1]
+        return self.run.objective > other.run.objective + _BETTER
+
+
 def search(
     model: GaussianMixtureModel,
     starts: Iterator[Iterable[Candidate]],
@@ -85,14 +107,14 @@ def search(
         If every start fails.
     """
     on_sample = model.on_sample()
-    best: Run | None = None
+    best: _Judged | None = None
     records: list[StartRecord] = []
     failure: DegenerateError | None = None
     for number in range(n_init):
         watch = None if callback is None else partial(callback, number)
         try:
             if rng is not None and best is not None and stopping.max_iter >= SCREENING_PASSES:
-                end = _swapped(model, on_sample, best, rng, stopping, watch, accelerator)
+                end = _swapped(model, on_sample, best.run, rng, stopping, watch, accelerator)
             elif (makers := next(starts, None)) is not None:
                 state = _screened(model, on_sample, makers, stopping, accelerator)
                 end = run(model, state, stopping, watch)
@@ -102,16 +124,16 @@ def search(
             failure = failure or error
             records.append(StartRecord(float("-inf"), 0, None, str(error)))
             continue
-        spurious = model.is_spurious(end.params, end.statistics)
-        records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status), spurious))
-        if end.status is not Status.OUTRUN and (best is None or _is_better(model, end, best)):
-            best = end
+        judged = _Judged.of(model, end)
+        records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status), judged.is_spurious))
+        if end.status is not Status.OUTRUN and judged.is_better(best):
+            best = judged
         if end.status is Status.STOPPED:
             break
     if best is None:
         assert failure is not None
         raise failure
-    return best, records
+    return best.run, records
 
 
 def _swapped(
@@ -137,11 +159,7 @@ def _swapped(
             trace = tuple(value - to_beat + best.objective for value in end.trace)
             return replace(end, trace=trace, status=Status.OUTRUN)
         state = LoopState(end.params, end.statistics, end.trace)
-    if on_sample is model:
-        state = LoopState(end.params, end.statistics, end.trace, accelerator)
-    else:
-        state = begin(model, end.params, accelerator)
-    return run(model, state, stopping, watch)
+    return run(model, _onward(model, on_sample, end, accelerator), stopping, watch)
 
 
 def _screened(
@@ -154,34 +172,32 @@ def _screened(
     """Return the state from which to go on: of the best candidate after a short run, or of the first that is valid."""
     short = replace(stopping, max_iter=SCREENING_PASSES)
     makers = list(makers)
-    best: Run | None = None
+    best: _Judged | None = None
     failure: DegenerateError | None = None
     for make in makers:
         try:
             params = make()
             if len(makers) == 1 or stopping.max_iter < SCREENING_PASSES:
                 return begin(model, params, accelerator)
-            end = run(on_sample, begin(on_sample, params), short)
+            judged = _Judged.of(on_sample, run(on_sample, begin(on_sample, params), short))
         except DegenerateError as error:
             failure = failure or error
             continue
-        if best is None or _is_better(on_sample, end, best):
-            best = end
+        if judged.is_better(best):
+            best = judged
     if best is None:
         assert failure is not None
         raise failure
+    return _onward(model, on_sample, best.run, accelerator)
+
+
+def _onward(
+    model: GaussianMixtureModel,
+    on_sample: GaussianMixtureModel,
+    end: Run,
+    accelerator: Squarem[MixtureStatistics] | None,
+) -> State:
+    """Return the state from which a run on the sample goes on with all the data."""
     if on_sample is model:
-        return LoopState(best.params, best.statistics, best.trace, accelerator)
-    return begin(model, best.params, accelerator)
-
-
-def _is_better(model: GaussianMixtureModel, end: Run, best: Run) -> bool:
-    """Rank by being valid, then by not being spurious, then by the objective."""
-    rank, best_rank = _drawbacks(model, end), _drawbacks(model, best)
-    if rank != best_rank:
-        return rank < best_rank
-    return end.objective > best.objective + _BETTER
-
-
-def _drawbacks(model: GaussianMixtureModel, end: Run) -> tuple[bool, bool]:
-    return end.status is Status.DEGENERATE, model.is_spurious(end.params, end.statistics)
+        return LoopState(end.params, end.statistics, end.trace, accelerator)
+    return begin(model, end.params, accelerator)

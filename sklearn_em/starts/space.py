@@ -10,10 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_em.data.scan import Problem
+from sklearn_em.data.scan import Problem, whitening
 
-# Directions with less than this share of the largest variance are not distances but noise.
-_RANK = 1e-10
 _GRID = 2.0**32
 
 
@@ -52,9 +50,7 @@ class StartSpace:
         deviation = np.sqrt(problem.variance)
         z = (rows - problem.centre) / deviation
         z = z - weight @ z
-        values, vectors = np.linalg.eigh((z.T * weight) @ z)
-        kept = values > _RANK * values[-1]
-        whitened = z @ (vectors[:, kept] / np.sqrt(values[kept]))
+        whitened = z @ whitening((z.T * weight) @ z)
         radius = rounded(np.einsum("mr,mr->m", whitened, whitened))
         # Stable: equal distances stay in lexicographic order.
         order = np.argsort(radius, kind="stable")

@@ -9,12 +9,13 @@ References
 Zhao, Hautamaki, Karkkainen and Franti (2012), "Random swap EM algorithm for Gaussian mixture models", section 3.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from sklearn_em.data.block import ArraySource
+from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.log_prob import LOG_2PI
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts.kmeans import draw
 from sklearn_em.starts.space import rounded
@@ -30,16 +31,16 @@ def swap(model: GaussianMixtureModel, params: MixtureParameters, rng: np.random.
     gaussians = params.gaussians
     structure, p = gaussians.structure, gaussians.n_features
     rows = sample.rows * scale
-    joint = Predictor(params, model.workers).log_joint(ArraySource(rows))
+    joint = Predictor(params, model.workers).log_joint(ArraySource(rows)).T
 
-    log_norm = np.logaddexp.reduce(joint, axis=1)
-    resp = np.exp(joint - log_norm[:, None])
-    missed = sample.weight @ -np.log1p(-np.minimum(resp, 1 - 1e-10))
+    resp = joint.copy()
+    responsibilities(resp)
+    missed = -np.log1p(-np.minimum(resp, 1 - 1e-10)) @ sample.weight
     moved = int(draw(1 / rounded(missed / missed.max() + 1e-6), 1, rng)[0])
 
     at_mean = params.log_weights + structure.form.log_det(gaussians.precision_cholesky, p)
-    nearest = joint.argmax(axis=1)
-    distance = at_mean[nearest] - joint[np.arange(len(rows)), nearest] - 0.5 * p * np.log(2 * np.pi)
+    nearest = joint.argmax(axis=0)
+    distance = at_mean[nearest] - joint[nearest, np.arange(len(rows))] - 0.5 * p * LOG_2PI
     place = int(draw(sample.weight * rounded(np.maximum(distance, 0)), 1, rng)[0])
 
     means, weights, covariances = gaussians.means.copy(), params.weights.copy(), gaussians.covariances
@@ -48,5 +49,4 @@ def swap(model: GaussianMixtureModel, params: MixtureParameters, rng: np.random.
     if not structure.shared:
         covariances = covariances.copy()
         covariances[moved] = np.tensordot(params.weights, gaussians.covariances, axes=1)
-    moved_gaussians = type(gaussians).from_covariances(structure, means, covariances)
-    return replace(params, weights=weights / weights.sum(), gaussians=moved_gaussians)
+    return MixtureParameters(weights / weights.sum(), Gaussians.from_covariances(structure, means, covariances))

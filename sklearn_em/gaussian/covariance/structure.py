@@ -63,6 +63,11 @@ class Structure:
     n_parameters: Callable[[int, int], int]
     min_rows: Callable[[int], int]
 
+    @property
+    def one_scale(self) -> bool:
+        """Whether the structure looks the same from every side, so that all features must be scaled alike."""
+        return self.group is SymmetryGroup.ROTATION
+
     def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return the shape of `covariances_` and `precisions_`."""
         shape = self.form.natural_shape(n_components, n_features)
