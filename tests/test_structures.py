@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal
 from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import STRUCTURES
-from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
+from sklearn_em.gaussian.log_prob import Densities
 from sklearn_em.gaussian.m_step import m_step
 from sklearn_em.gaussian.statistics import Accumulator, with_total
 
@@ -42,13 +42,17 @@ def some_gaussians(structure, rows):
     return Gaussians.from_covariances(structure, rows[:K], covariances)
 
 
+def loaded(densities, rows):
+    features = densities.buffer(len(rows))
+    features.load(rows, np.ones(P), densities.centre)
+    return features
+
+
 def summed(structure, gaussians, rows, resp, apart=None):
     centre = rows.mean(axis=0)
     densities = Densities.prepare(gaussians, centre, np.zeros(K), apart=apart)
-    evaluator = BlockEvaluator(densities, N)
-    accumulator = Accumulator(densities, evaluator)
-    evaluator.log_joint(rows, np.ones(P))
-    accumulator.add(resp)
+    accumulator = Accumulator(densities)
+    accumulator.add(loaded(densities, rows), resp)
     return with_total(accumulator.statistics(), (rows - centre).T @ (rows - centre))
 
 
@@ -70,8 +74,9 @@ def test_log_densities_are_scipys_near_and_far_from_the_centre(structure, rows):
     matrices = np.broadcast_to(structure.form.matrices(gaussians.covariances, P), (K, P, P))
     expected = [multivariate_normal(gaussians.means[k], matrices[k]).logpdf(rows) for k in range(K)]
     for centre in (rows.mean(axis=0), np.full(P, 1e7)):
-        evaluator = BlockEvaluator(Densities.prepare(gaussians, centre, np.zeros(K)), N)
-        joint = evaluator.log_joint(rows, np.ones(P)) + evaluator.shared_term()
+        densities = Densities.prepare(gaussians, centre, np.zeros(K))
+        features = loaded(densities, rows)
+        joint = densities.log_joint(features, np.empty((K, N))) + densities.shared_term(features)
         assert_allclose(joint, expected, rtol=1e-11, atol=1e-11)
 
 
@@ -115,10 +120,8 @@ def test_blur_is_the_limit_of_a_cloud_around_every_row(structure, rows, resp):
     cloud_resp = np.repeat(resp, 2 * P, axis=1) / (2 * P)
     centre = rows.mean(axis=0)
     densities = Densities.prepare(start, centre, np.zeros(K))
-    evaluator = BlockEvaluator(densities, len(cloud))
-    accumulator = Accumulator(densities, evaluator)
-    evaluator.log_joint(cloud, np.ones(P))
-    accumulator.add(cloud_resp)
+    accumulator = Accumulator(densities)
+    accumulator.add(loaded(densities, cloud), cloud_resp)
     z = cloud - centre
     statistics = with_total(accumulator.statistics(), z.T @ z / (2 * P))
     plain = m_step(structure, statistics, np.zeros(P), start)

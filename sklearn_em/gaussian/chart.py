@@ -118,7 +118,7 @@ class GaussianChart:
         moments, means = self.structure.moments, self.means + _times(self.root, shift)
         covariances = spread * _features_per_entry(spread, n_features) - moments.of_diagonal(self.blur)
         scatter = mass.reshape(-1, *[1] * (spread.ndim - 1)) * covariances
-        sums = np.concatenate([moments.packed(scatter), np.zeros(means.shape), mass[:, None]], axis=1)
+        sums = np.concatenate([mass[:, None], moments.packed(scatter), np.zeros(means.shape)], axis=1)
         point = GaussianStatistics(moments, sums.T, means)
         return point if point.alive.all() else None
 

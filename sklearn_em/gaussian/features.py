@@ -1,13 +1,13 @@
 """The features phi(z) in which every Gaussian log density is linear, and which sums of them the M-step needs.
 
 With z = x - c, the log density of a Gaussian is theta . phi(z). A block of rows is held feature-major, `phi` (F, b):
-the quadratic features first, then z, then ones. The same array serves both steps: `theta @ phi` gives all log
+ones first, then the quadratic features, then z. The same array serves both steps: `theta @ phi` gives all log
 densities by one matrix product, `phi @ resp.T` all weighted moments by another.
 
 ============  =========================  ====================
 moments       quadratic features         length F
 ============  =========================  ====================
-FULL          z_i z_j for i <= j         p (p + 1) / 2 + p + 1
+FULL          each z_i z_j once          p (p + 1) / 2 + p + 1
 DIAGONAL      z_i^2                      2 p + 1
 ISOTROPIC     |z|^2                      p + 2
 COMMON        none: they cancel          p + 1
@@ -22,18 +22,24 @@ from abc import ABC, abstractmethod
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from sklearn_em.gaussian.covariance.forms import Form
 
 
 @lru_cache(maxsize=32)
 def _packing(n_features: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the indices of the upper triangle, diagonal by diagonal, and the place of entry (i, j), (p, p)."""
-    rows = np.concatenate([np.arange(n_features - offset) for offset in range(n_features)])
-    upper = rows, rows + np.repeat(np.arange(n_features), np.arange(n_features, 0, -1))
+    """Return the indices (i, j) of the entries that are kept, and the place of entry (i, j) among them, (p, p).
+
+    They are the pairs (i, i + d) modulo p: offset 0 is the diagonal, and offsets up to p / 2 meet each pair once (at
+    p / 2 itself from either end, so half of it is left out).
+    """
+    entries = np.arange(n_features * (n_features + 1) // 2)
+    rows, offsets = entries % n_features, entries // n_features
+    kept = rows, (rows + offsets) % n_features
     place = np.empty((n_features, n_features), dtype=np.intp)
-    place[upper] = place[upper[::-1]] = np.arange(len(rows))
-    return upper, place
+    place[kept] = place[kept[::-1]] = entries
+    return kept, place
 
 
 class Moments(ABC):
@@ -44,8 +50,8 @@ class Moments(ABC):
         """Return the number of quadratic features."""
 
     @abstractmethod
-    def fill(self, z: np.ndarray, quadratic: np.ndarray) -> None:
-        """Write the quadratic features of z (p, b) into `quadratic` (Q, b)."""
+    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
+        """Write the quadratic features of z into `quadratic` (Q, b); `twice` (2 p, b) is z, and room for it again."""
 
     @abstractmethod
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
@@ -84,14 +90,17 @@ class _Full(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return n_features * (n_features + 1) // 2
 
-    def fill(self, z: np.ndarray, quadratic: np.ndarray) -> None:
-        # Diagonal by diagonal, so that both factors are whole slabs of memory: p calls, each one long loop, take two
-        # thirds of the time of row times slab, and a third of fancy indexing's.
-        start, p = 0, len(z)
-        for offset in range(p):
-            stop = start + p - offset
-            np.multiply(z[: p - offset], z[offset:], out=quadratic[start:stop])
-            start = stop
+    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
+        # Cyclic diagonals of z z^T are one product with the windows of z, z: two calls, where row by row takes p. Each is
+        # one long loop (half the time at p = 64), and each call makes two threads wait for the interpreter's lock.
+        p = len(twice) // 2
+        z = twice[:p]
+        twice[p:] = z
+        whole = (p + 1) // 2
+        windows = sliding_window_view(twice, p, axis=0)[:whole].swapaxes(1, 2)
+        np.multiply(z, windows, out=quadratic[: whole * p].reshape(whole, p, -1))
+        if p % 2 == 0:
+            np.multiply(z[: p // 2], z[p // 2 :], out=quadratic[whole * p :])
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
         coefficients = -self.packed(form.matrices(precisions, n_features))
@@ -122,8 +131,8 @@ class _Diagonal(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return n_features
 
-    def fill(self, z: np.ndarray, quadratic: np.ndarray) -> None:
-        np.multiply(z, z, out=quadratic)
+    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
+        np.square(twice[: len(quadratic)], out=quadratic)
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
         return -0.5 * form.diagonal(precisions, n_features)
@@ -151,7 +160,8 @@ class _Isotropic(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return 1
 
-    def fill(self, z: np.ndarray, quadratic: np.ndarray) -> None:
+    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
+        z = twice[: len(twice) // 2]
         np.einsum("pb,pb->b", z, z, out=quadratic[0])
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
@@ -182,7 +192,7 @@ class _Common(_Full):
     def n_quadratic(self, n_features: int) -> int:
         return 0
 
-    def fill(self, z: np.ndarray, quadratic: np.ndarray) -> None:
+    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
         pass
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
@@ -193,3 +203,41 @@ FULL = _Full()
 DIAGONAL = _Diagonal()
 ISOTROPIC = _Isotropic()
 COMMON = _Common()
+
+
+class FeatureBuffer:
+    """Room for one block after another as a worker needs it.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (p, b)
+        The scaled rows of the current block; only if asked for.
+    z : ndarray of shape (p, b)
+        The same less the centre; the last part of `phi`.
+    phi : ndarray of shape (F, b)
+        The features; only if there are moments to sum.
+    """
+
+    def __init__(self, moments: Moments | None, n_features: int, length: int, with_rows: bool):
+        self._moments = moments
+        self._rows = np.empty((n_features, length)) if with_rows else None
+        if moments is not None:
+            # z is kept twice, one after the other: see `_Full.fill`.
+            self._room = np.empty((moments.length(n_features) + n_features, length))
+            self._room[0] = 1.0
+
+    def load(self, rows: np.ndarray, scale: np.ndarray, centre: np.ndarray) -> None:
+        """Take `rows` (b, p) times `scale` (p,), about `centre` (p,)."""
+        b, p = rows.shape
+        if self._rows is not None:
+            self.rows = np.multiply(rows.T, scale[:, None], out=self._rows[:, :b])
+        if self._moments is None:
+            return
+        room = self._room[:, :b]
+        self.phi, self.z, twice = room[:-p], room[-2 * p : -p], room[-2 * p :]
+        if self._rows is None:
+            np.multiply(rows.T, scale[:, None], out=self.z)
+            self.z -= centre[:, None]
+        else:
+            np.subtract(self.rows, centre[:, None], out=self.z)
+        self._moments.fill(twice, self.phi[1:-p])

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.features import COMMON, FULL, Moments
+from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
 
 LOG_2PI = float(np.log(2 * np.pi))
 # At 1e6 log densities are right to about 1e-10 and covariances to 1e-9 relative.
@@ -105,66 +105,40 @@ class Densities:
             loose = np.where(tight[:, None], 0.0, shift) if tight.any() else shift
             linear = (form.matrices(precisions, p) @ loose[:, :, None])[:, :, 0]
             theta = np.empty((len(shift), moments.length(p)))
-            theta[:, : -p - 1] = moments.coefficients(form, precisions, p)
-            theta[:, -p - 1 : -1] = linear
-            theta[:, -1] = constant - 0.5 * (linear * loose).sum(axis=1)
+            theta[:, 0] = constant - 0.5 * (linear * loose).sum(axis=1)
+            theta[:, 1:-p] = moments.coefficients(form, precisions, p)
+            theta[:, -p:] = linear
         return cls(gaussians, moments, centre, constant, theta, np.flatnonzero(tight), reference)
 
     @property
     def numbers_per_row(self) -> int:
         """How many numbers a worker holds for each row of a block."""
         n_components, n_features = self.reference.shape
-        return (self.theta.shape[1] or 2 * n_features) + 2 * n_components
+        return self.theta.shape[1] + n_features + n_components + (2 * n_features if self.tight.size else 0)
 
+    def buffer(self, length: int) -> FeatureBuffer:
+        """Return room for what these densities look at in blocks of up to `length` rows."""
+        moments = self.moments if self.theta.size else None
+        return FeatureBuffer(moments, self.gaussians.n_features, length, with_rows=bool(self.tight.size))
 
-class BlockEvaluator:
-    """The buffers of one worker, and the kernel that fills them block after block.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (p, b)
-        The rows of the current block, only where a component is tight.
-    z : ndarray of shape (p, b)
-        The same less the centre: the linear part of `phi`.
-    phi : ndarray of shape (F, b)
-        The features, only where a component is not tight.
-    """
-
-    def __init__(self, densities: Densities, length: int):
-        n_components, n_features = densities.reference.shape
-        self._densities = densities
-        self._joint = np.empty((n_components, length))
-        self._loose = densities.theta.shape[1] > 0
-        self._phi = np.empty((densities.moments.length(n_features) if self._loose else n_features + 1, length))
-        self._phi[-1] = 1.0
-        self._rows = np.empty((n_features, length)) if densities.tight.size else self._phi[-n_features - 1 : -1]
-
-    def log_joint(self, rows: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        """Return offset + log density of `rows` (b, p) times `scale` (p,), as a buffer of shape (K, b).
+    def log_joint(self, block: FeatureBuffer, out: np.ndarray) -> np.ndarray:
+        """Return offset + log density of the rows in `block`, in `out` (K, b).
 
         Under COMMON moments the term that all components share is left out; `shared_term` gives it.
         """
-        d, b, p = self._densities, rows.shape[0], rows.shape[1]
-        self.rows = np.multiply(rows.T, scale[:, None], out=self._rows[:, :b])
-        self.phi = self._phi[:, :b]
-        self.z = self.phi[-p - 1 : -1]
-        joint = self._joint[:, :b]
-        if self._loose:
-            np.subtract(self.rows, d.centre[:, None], out=self.z)
-            d.moments.fill(self.z, self.phi[: -p - 1])
-            np.matmul(d.theta, self.phi, out=joint)
-        form, factors = d.gaussians.structure.form, d.gaussians.precision_cholesky
-        for k in d.tight:
-            y = form.project(factors[min(k, len(factors) - 1)], self.rows - d.gaussians.means[k][:, None])
-            np.einsum("pb,pb->b", y, y, out=joint[k])
-            joint[k] *= -0.5
-            joint[k] += d.constant[k]
-        return joint
+        if self.theta.size:
+            np.matmul(self.theta, block.phi, out=out)
+        form, factors = self.gaussians.structure.form, self.gaussians.precision_cholesky
+        for k in self.tight:
+            y = form.project(factors[min(k, len(factors) - 1)], block.rows - self.gaussians.means[k][:, None])
+            np.einsum("pb,pb->b", y, y, out=out[k])
+            out[k] *= -0.5
+            out[k] += self.constant[k]
+        return out
 
-    def shared_term(self) -> np.ndarray | float:
-        """Return -z^T Sigma^-1 z / 2 of the current block where COMMON moments left it out, else 0."""
-        d = self._densities
-        if d.moments is not COMMON:
+    def shared_term(self, block: FeatureBuffer) -> np.ndarray | float:
+        """Return -z^T Sigma^-1 z / 2 of the rows in `block` where COMMON moments left it out, else 0."""
+        if self.moments is not COMMON:
             return 0.0
-        y = d.gaussians.structure.form.project(d.gaussians.precision_cholesky[0], self.z)
+        y = self.gaussians.structure.form.project(self.gaussians.precision_cholesky[0], block.z)
         return -0.5 * np.einsum("pb,pb->b", y, y)

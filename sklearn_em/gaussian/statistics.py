@@ -6,11 +6,14 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_em.gaussian.features import COMMON, Moments
-from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
+from sklearn_em.gaussian.features import COMMON, FeatureBuffer, Moments
+from sklearn_em.gaussian.log_prob import Densities
 
 # A component with less than this share of the mass has none: what it has is the rounding of other rows.
 _NO_MASS = 1e-15
+# From this many components on the product is faster with the components leading, up to a tenth; below, with the
+# features leading.
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class GaussianStatistics:
     moments : Moments
         The layout of the quadratic features.
     sums : ndarray of shape (F, K)
-        Sums of the quadratic features, of z, and of ones.
+        Sums of ones, of the quadratic features, and of z.
     reference : ndarray of shape (K, p)
         The point about which each component was summed.
     total : ndarray of shape (p, p), optional
@@ -41,7 +44,7 @@ class GaussianStatistics:
     @cached_property
     def mass(self) -> np.ndarray:
         """The sum of responsibilities of each component, (K,)."""
-        return self.sums[-1]
+        return self.sums[0]
 
     @cached_property
     def alive(self) -> np.ndarray:
@@ -51,7 +54,7 @@ class GaussianStatistics:
     @cached_property
     def shift(self) -> np.ndarray:
         """The mean of each component less its reference, (K, p); 0 where there is no mass."""
-        first = self.sums[-self.reference.shape[1] - 1 : -1].T
+        first = self.sums[-self.reference.shape[1] :].T
         mass = self.mass[:, None]
         return first / np.where(mass > 0, mass, 1.0)
 
@@ -67,32 +70,38 @@ class GaussianStatistics:
         if self.total is not None:
             return (self.total - np.tensordot(self.mass, explained, axes=1))[None]
         between = self.mass.reshape(-1, *[1] * (explained.ndim - 1)) * explained
-        return self.moments.second(self.sums[: -p - 1], p) - between
+        return self.moments.second(self.sums[1:-p], p) - between
 
 
 class Accumulator:
-    """Sums the moments of the blocks that one worker evaluates; the responsibilities are the caller's."""
+    """Sums the moments of one worker's blocks; the responsibilities are the caller's."""
 
-    def __init__(self, densities: Densities, evaluator: BlockEvaluator):
+    def __init__(self, densities: Densities):
         n_components, n_features = densities.reference.shape
         length = densities.moments.length(n_features)
-        self._densities, self._evaluator = densities, evaluator
+        self._densities = densities
         self._sums = np.zeros((length, n_components))
         self._tight = np.zeros((densities.tight.size, length))
-        self._product = np.empty((length, n_components)) if densities.theta.size else None
+        shape = self._sums.shape if n_components < _FEW else self._sums.shape[::-1]
+        self._product = np.empty(shape) if densities.theta.size else None
 
-    def add(self, resp: np.ndarray) -> None:
-        """Add the evaluator's current block with responsibilities (K, b), already times the row weights."""
-        d, block = self._densities, self._evaluator
-        if self._product is not None:
-            # phi @ resp.T is faster than resp @ phi.T where K is small: the long side leads.
-            self._sums += np.matmul(block.phi, resp.T, out=self._product)
+    def add(self, block: FeatureBuffer, resp: np.ndarray) -> None:
+        """Add the rows in `block` with responsibilities (K, b), already times the row weights."""
+        d, product = self._densities, self._product
+        # dot, not matmul: matmul keeps the interpreter's lock where the product has 500 entries or fewer, and then the
+        # other threads wait.
+        if product is None:
+            pass
+        elif len(resp) < _FEW:
+            self._sums += np.dot(block.phi, resp.T, out=product)
+        else:
+            self._sums += np.dot(resp, block.phi.T, out=product).T
         p = d.reference.shape[1]
         for t, k in enumerate(d.tight):
             z = block.rows - d.reference[k][:, None]
-            self._tight[t, : -p - 1] += d.moments.weighted_second(z, resp[k])
-            self._tight[t, -p - 1 : -1] += z @ resp[k]
-            self._tight[t, -1] += resp[k].sum()
+            self._tight[t, 0] += resp[k].sum()
+            self._tight[t, 1:-p] += d.moments.weighted_second(z, resp[k])
+            self._tight[t, -p:] += z @ resp[k]
 
     def statistics(self) -> GaussianStatistics:
         """Return the sums so far, and start again from zero."""

@@ -13,9 +13,10 @@ import numpy as np
 # exp is 10 to 100 times slower where the result underflows or is subnormal, and so are products with the result.
 # e^-200 is 1e-87 of a row: nothing.
 _LOWEST = -200.0
+_FACTORS = 64
 
 
-def responsibilities(joint: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+def responsibilities(joint: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Turn the log joint densities into responsibilities, in place.
 
     Parameters
@@ -27,16 +28,31 @@ def responsibilities(joint: np.ndarray, weight: np.ndarray | None = None) -> np.
 
     Returns
     -------
-    ndarray of shape (b,)
-        The log density of each row under the mixture.
+    top, norm : ndarray of shape (b,)
+        The log density of each row under the mixture is top + log(norm), with 1 <= norm <= K.
     """
     top = joint.max(axis=0)
     joint -= top
     # clip runs twice as fast as maximum with a number; nothing is above 0.
-    np.clip(joint, _LOWEST, 0.0, out=joint)
+    joint.clip(_LOWEST, 0.0, out=joint)
     np.exp(joint, out=joint)
     norm = joint.sum(axis=0)
     joint *= 1 / norm if weight is None else weight / norm
-    np.log(norm, out=norm)
-    norm += top
-    return norm
+    return top, norm
+
+
+def log_density(top: np.ndarray, norm: np.ndarray) -> np.ndarray:
+    """Return the log density of each row under the mixture, (b,)."""
+    log_norm = np.log(norm)
+    log_norm += top
+    return log_norm
+
+
+def log_likelihood(top: np.ndarray, norm: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Return the weighted sum of the rows' log densities."""
+    if weight is not None:
+        return float(log_density(top, norm) @ weight)
+    # One logarithm for the product of many rows' norms costs a product each. 64 factors of up to 2^15 do not overflow.
+    whole = len(norm) // _FACTORS * _FACTORS
+    products = np.multiply.reduce(norm[:whole].reshape(_FACTORS, -1), axis=0)
+    return float(top.sum() + np.log(products).sum() + np.log(norm[whole:]).sum())

@@ -15,10 +15,10 @@ from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.features import COMMON
-from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
+from sklearn_em.gaussian.log_prob import Densities
 from sklearn_em.gaussian.m_step import lost_digits, m_step
 from sklearn_em.gaussian.statistics import Accumulator, GaussianStatistics, with_total
-from sklearn_em.mixture.e_step import responsibilities
+from sklearn_em.mixture.e_step import log_likelihood, responsibilities
 from sklearn_em.mixture.m_step import mixing_weights
 
 # A component whose smallest variance is below this share of the data's is a spike, not a cluster ...
@@ -172,18 +172,20 @@ class GaussianMixtureModel:
         partition = Partition.of(self.source.n_rows, densities.numbers_per_row, numbers_per_sum)
 
         def make_worker() -> Callable[[int], MixtureStatistics]:
-            evaluator = BlockEvaluator(densities, partition.block_length)
-            accumulator = Accumulator(densities, evaluator)
+            features = densities.buffer(partition.block_length)
+            room = np.empty((densities.constant.size, partition.block_length))
+            accumulator = Accumulator(densities)
 
             def sum_group(start: int) -> MixtureStatistics:
-                log_likelihood = 0.0
+                total = 0.0
                 for span in partition.blocks(start):
                     block = self.source.block(*span)
-                    joint = evaluator.log_joint(block.rows, self.problem.scale)
-                    log_norm = responsibilities(joint, block.weight)
-                    accumulator.add(joint)
-                    log_likelihood += float(log_norm.sum() if block.weight is None else log_norm @ block.weight)
-                return MixtureStatistics(accumulator.statistics(), log_likelihood)
+                    features.load(block.rows, self.problem.scale, self.problem.centre)
+                    joint = densities.log_joint(features, room[:, : len(block.rows)])
+                    top, norm = responsibilities(joint, block.weight)
+                    accumulator.add(features, joint)
+                    total += log_likelihood(top, norm, block.weight)
+                return MixtureStatistics(accumulator.statistics(), total)
 
             return sum_group
 

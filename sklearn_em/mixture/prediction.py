@@ -9,8 +9,8 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Block, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import power_of_two_near
-from sklearn_em.gaussian.log_prob import BlockEvaluator, Densities
-from sklearn_em.mixture.e_step import responsibilities
+from sklearn_em.gaussian.log_prob import Densities
+from sklearn_em.mixture.e_step import log_density, log_likelihood, responsibilities
 from sklearn_em.mixture.model import MixtureParameters
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Predictor:
         out = np.empty(source.n_rows)
 
         def write(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
-            np.add(responsibilities(joint), shared, out=out[start:stop])
+            np.add(log_density(*responsibilities(joint)), shared, out=out[start:stop])
 
         self._each_block(source, write)
         return out
@@ -75,8 +75,8 @@ class Predictor:
         """Return the weighted sum of the rows' log densities."""
 
         def total(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
-            log_norm = responsibilities(joint) + shared
-            return float(log_norm.sum() if block.weight is None else log_norm @ block.weight)
+            top, norm = responsibilities(joint)
+            return log_likelihood(top + shared, norm, block.weight)
 
         return sum(self._each_block(source, total))
 
@@ -98,7 +98,8 @@ class Predictor:
         partition = Partition.of(source.n_rows, densities.numbers_per_row)
 
         def make_worker() -> Callable[[int], list[T]]:
-            evaluator = BlockEvaluator(densities, partition.block_length)
+            features = densities.buffer(partition.block_length)
+            room = np.empty((densities.constant.size, partition.block_length))
 
             def use_group(group: int) -> list[T]:
                 results = []
@@ -107,8 +108,9 @@ class Predictor:
                     rows = np.asarray(block.rows, dtype=float)
                     if max(rows.max(), -rows.min()) > farthest.min():
                         rows = np.clip(rows, -farthest, farthest)
-                    joint = evaluator.log_joint(rows, scale)
-                    results.append(use(start, stop, block, joint, evaluator.shared_term()))
+                    features.load(rows, scale, centre)
+                    joint = densities.log_joint(features, room[:, : len(rows)])
+                    results.append(use(start, stop, block, joint, densities.shared_term(features)))
                 return results
 
             return use_group

@@ -163,8 +163,8 @@ def _statistics(model: GaussianMixtureModel, space: StartSpace, partition: Cells
         rows, weight = space.rows[member], space.weight[member]
         # Equal weights of one cluster keep a mean of equal values exact.
         reference[k] = rows[0] + weight @ (rows - rows[0]) / weight.sum()
-        sums[: -p - 1, k] = moments.weighted_second((rows - reference[k]).T, weight)
-        sums[-1, k] = weight.sum()
+        sums[1:-p, k] = moments.weighted_second((rows - reference[k]).T, weight)
+        sums[0, k] = weight.sum()
     return GaussianStatistics(moments, sums, reference)
 
 
@@ -182,6 +182,6 @@ def _shrunk(statistics: GaussianStatistics, one: GaussianStatistics, row: float)
     extra = (p + 1) * row
     mass = statistics.mass
     sums = statistics.sums.copy()
-    within = one.sums[: -p - 1] / one.mass
-    sums[: -p - 1] = (sums[: -p - 1] + extra * within) * (mass / (mass + extra))
+    within = one.sums[1:-p] / one.mass
+    sums[1:-p] = (sums[1:-p] + extra * within) * (mass / (mass + extra))
     return replace(statistics, sums=sums)
