@@ -86,6 +86,11 @@ class Partition:
         return cls(n_rows, block_length, block_length * blocks_per_group)
 
     @property
+    def is_one_block(self) -> bool:
+        """Whether one block holds all rows."""
+        return self.n_rows <= self.block_length
+
+    @property
     def groups(self) -> range:
         """The first row of each group."""
         return range(0, self.n_rows, self.group_length)

@@ -80,35 +80,37 @@ class Densities:
         shift = gaussians.means - centre
         precisions = gaussians.precisions
         spread = form.diagonal(precisions, p)
-        constant = offset + form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI
+        constant = offset + (form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI)
         if blur is not None:
-            constant = constant - 0.5 * spread @ blur
+            constant -= 0.5 * (spread @ blur)
         # An infinite entry makes matrix products raise the invalid flag.
-        constant = np.maximum(constant, _IMPOSSIBLE)
+        np.maximum(constant, _IMPOSSIBLE, out=constant)
 
-        kappa = (spread * (shift**2 + form.diagonal(gaussians.covariances, p))).sum(axis=1)
-        tight = kappa > _TIGHT
         moments = structure.moments
-        if structure.shared and apart is None and not tight.any():
+        kappa = (spread * (shift**2 + form.diagonal(gaussians.covariances, p))).sum(axis=1)
+        tight = np.flatnonzero(kappa > _TIGHT)
+        if structure.shared and apart is None and not tight.size:
             moments = COMMON
         elif moments is FULL and p > _MOST_FEATURES_FOR_PHI:
-            tight[:] = True
-        reference = np.where(tight[:, None], gaussians.means, centre)
+            tight = np.arange(len(shift))
+        reference = np.repeat(centre[None], len(shift), axis=0)
+        reference[tight] = gaussians.means[tight]
         if apart is not None:
-            known = ~np.isnan(apart[:, 0])
-            tight |= known
+            known = np.flatnonzero(~np.isnan(apart[:, 0]))
+            tight = np.union1d(tight, known)
             reference[known] = apart[known]
 
-        if tight.all():
+        if tight.size == len(shift):
             theta = np.empty((len(shift), 0))
         else:
-            loose = np.where(tight[:, None], 0.0, shift) if tight.any() else shift
-            linear = (form.matrices(precisions, p) @ loose[:, :, None])[:, :, 0]
+            if tight.size:
+                shift[tight] = 0.0
+            linear = (form.matrices(precisions, p) @ shift[:, :, None])[:, :, 0]
             theta = np.empty((len(shift), moments.length(p)))
-            theta[:, 0] = constant - 0.5 * (linear * loose).sum(axis=1)
+            theta[:, 0] = constant - 0.5 * (linear * shift).sum(axis=1)
             theta[:, 1:-p] = moments.coefficients(form, precisions, p)
             theta[:, -p:] = linear
-        return cls(gaussians, moments, centre, constant, theta, np.flatnonzero(tight), reference)
+        return cls(gaussians, moments, centre, constant, theta, tight, reference)
 
     @property
     def numbers_per_row(self) -> int:

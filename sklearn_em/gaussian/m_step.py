@@ -52,39 +52,25 @@ def m_step(
     DegenerateError
         If a covariance is singular.
     """
-    kept = statistics.alive
-    means = np.where(kept[:, None], statistics.means, previous.means)
+    kept, means = statistics.alive, statistics.means
     covariances = blurred_covariances(structure, statistics, blur)
-    if not (kept.all() or structure.shared):
-        estimated, covariances = covariances, previous.covariances.copy()
-        covariances[kept] = estimated
+    if not kept.all():
+        means = np.where(kept[:, None], means, previous.means)
+        if not structure.shared:
+            estimated, covariances = covariances, previous.covariances.copy()
+            covariances[kept] = estimated
     if resolution is not None and (bad := structure.form.unresolved(covariances, resolution)).any():
         raise ill_defined(np.flatnonzero(bad))
     return Gaussians.from_covariances(structure, means, covariances)
 
 
-def lost_digits(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:
+def lost_digits(statistics: GaussianStatistics, estimated: Gaussians) -> np.ndarray:
     """Return the components whose scatter lost its digits when it was moved to their mean, (K,) of bool.
 
     A component can become tight within one M-step; its moments then have to be summed again about a point inside it.
     """
     distance = statistics.shift**2
     if statistics.total is not None:
-        distance = distance + statistics.total.diagonal() / statistics.mass.sum()
-    kept = statistics.alive
-    # No variance is below the blur, so this bounds the ratio below from above, without a factorisation.
-    if blur.all() and (distance @ (1 / blur)).max() <= _LOST:
-        return np.zeros(len(kept), dtype=bool)
-    lost = np.zeros(len(kept), dtype=bool)
-    indices = np.flatnonzero(kept)
-    form, p = structure.form, len(blur)
-    covariances = blurred_covariances(structure, statistics, blur)
-    try:
-        factors = form.precision_cholesky(covariances)
-    except DegenerateError:
-        # Singular by nature or by rounding: only a second sum can tell.
-        lost[indices] = True
-        return lost
-    spread = form.diagonal(form.precisions(factors), p)
-    lost[indices] = (spread * distance[kept]).sum(axis=1) > _LOST
-    return lost
+        distance += statistics.total.diagonal() / statistics.mass.sum()
+    spread = estimated.structure.form.diagonal(estimated.precisions, estimated.n_features)
+    return (spread * distance).sum(axis=1) > _LOST

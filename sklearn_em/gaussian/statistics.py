@@ -54,9 +54,9 @@ class GaussianStatistics:
     @cached_property
     def shift(self) -> np.ndarray:
         """The mean of each component less its reference, (K, p); 0 where there is no mass."""
-        first = self.sums[-self.reference.shape[1] :].T
-        mass = self.mass[:, None]
-        return first / np.where(mass > 0, mass, 1.0)
+        first = self.sums[-self.reference.shape[1] :]
+        mass = self.mass if self.alive.all() else np.where(self.mass > 0, self.mass, 1.0)
+        return (first / mass).T
 
     @cached_property
     def means(self) -> np.ndarray:
@@ -77,39 +77,32 @@ class Accumulator:
     """Sums the moments of one worker's blocks; the responsibilities are the caller's."""
 
     def __init__(self, densities: Densities):
-        n_components, n_features = densities.reference.shape
-        length = densities.moments.length(n_features)
         self._densities = densities
-        self._sums = np.zeros((length, n_components))
-        self._tight = np.zeros((densities.tight.size, length))
-        shape = self._sums.shape if n_components < _FEW else self._sums.shape[::-1]
-        self._product = np.empty(shape) if densities.theta.size else None
+        self._sums: np.ndarray | None = None
+        self._tight = np.zeros((densities.moments.length(densities.gaussians.n_features), densities.tight.size))
 
     def add(self, block: FeatureBuffer, resp: np.ndarray) -> None:
         """Add the rows in `block` with responsibilities (K, b), already times the row weights."""
-        d, product = self._densities, self._product
-        # dot, not matmul: matmul keeps the interpreter's lock where the product has 500 entries or fewer, and then the
-        # other threads wait.
-        if product is None:
-            pass
-        elif len(resp) < _FEW:
-            self._sums += np.dot(block.phi, resp.T, out=product)
-        else:
-            self._sums += np.dot(resp, block.phi.T, out=product).T
-        p = d.reference.shape[1]
+        d, p = self._densities, self._densities.gaussians.n_features
+        if d.theta.size:
+            # dot, not matmul: matmul keeps the interpreter's lock where the product has 500 entries or fewer, and then
+            # the other threads wait.
+            sums = np.dot(block.phi, resp.T) if len(resp) < _FEW else np.dot(resp, block.phi.T).T
+            self._sums = sums if self._sums is None else self._sums + sums
         for t, k in enumerate(d.tight):
             z = block.rows - d.reference[k][:, None]
-            self._tight[t, 0] += resp[k].sum()
-            self._tight[t, 1:-p] += d.moments.weighted_second(z, resp[k])
-            self._tight[t, -p:] += z @ resp[k]
+            self._tight[0, t] += resp[k].sum()
+            self._tight[1:-p, t] += d.moments.weighted_second(z, resp[k])
+            self._tight[-p:, t] += z @ resp[k]
 
     def statistics(self) -> GaussianStatistics:
-        """Return the sums so far, and start again from zero."""
-        sums = self._sums.copy()
-        sums[:, self._densities.tight] = self._tight.T
-        self._sums[:] = 0.0
-        self._tight[:] = 0.0
-        return GaussianStatistics(self._densities.moments, sums, self._densities.reference)
+        """Return the sums of all blocks so far."""
+        d, sums = self._densities, self._sums
+        if sums is None:
+            sums = np.zeros((len(self._tight), len(d.reference)))
+        if d.tight.size:
+            sums[:, d.tight] = self._tight
+        return GaussianStatistics(d.moments, sums, d.reference)
 
 
 def with_total(statistics: GaussianStatistics, total: np.ndarray) -> GaussianStatistics:

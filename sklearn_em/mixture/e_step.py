@@ -14,6 +14,7 @@ import numpy as np
 # e^-200 is 1e-87 of a row: nothing.
 _LOWEST = -200.0
 _FACTORS = 64
+_MANY = 1024
 
 
 def responsibilities(joint: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +53,10 @@ def log_likelihood(top: np.ndarray, norm: np.ndarray, weight: np.ndarray | None 
     """Return the weighted sum of the rows' log densities."""
     if weight is not None:
         return float(log_density(top, norm) @ weight)
-    # One logarithm for the product of many rows' norms costs a product each. 64 factors of up to 2^15 do not overflow.
+    if len(norm) < _MANY:
+        return float(log_density(top, norm).sum())
+    # A logarithm takes as long as ten products, so one for the product of many norms; 64 factors of up to 2^15 do not
+    # overflow.
     whole = len(norm) // _FACTORS * _FACTORS
     products = np.multiply.reduce(norm[:whole].reshape(_FACTORS, -1), axis=0)
     return float(top.sum() + np.log(products).sum() + np.log(norm[whole:]).sum())

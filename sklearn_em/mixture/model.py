@@ -11,10 +11,11 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem
+from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
-from sklearn_em.gaussian.features import COMMON
+from sklearn_em.gaussian.features import COMMON, FeatureBuffer, Moments
 from sklearn_em.gaussian.log_prob import Densities
 from sklearn_em.gaussian.m_step import lost_digits, m_step
 from sklearn_em.gaussian.statistics import Accumulator, GaussianStatistics, with_total
@@ -37,6 +38,8 @@ class MixtureParameters:
     @property
     def log_weights(self) -> np.ndarray:
         """The log weights, -inf for a component without mass."""
+        if self.weights.all():
+            return np.log(self.weights)
         with np.errstate(divide="ignore"):
             return np.log(self.weights)
 
@@ -102,25 +105,38 @@ class GaussianMixtureModel:
 
     def e_step(self, params: MixtureParameters) -> MixtureStatistics:
         """Sum the moments of all rows, weighted by responsibilities."""
-        densities = self._densities(params)
-        statistics = self._sum(densities)
-        lost = lost_digits(self.structure, statistics.gaussian, self.blur)
-        if lost.any():
-            if densities.moments is COMMON:
-                lost[:] = True
-            apart = np.where(lost[:, None], statistics.gaussian.means, np.nan)
-            statistics = self._sum(self._densities(params, apart))
-        return statistics
+        return self._sum(self._densities(params))
 
     def m_step(self, statistics: MixtureStatistics, previous: MixtureParameters) -> MixtureParameters:
-        """Maximise the bound in closed form."""
-        gaussians = m_step(self.structure, statistics.gaussian, self.blur, previous.gaussians, self.resolution)
-        return MixtureParameters(mixing_weights(statistics.gaussian), gaussians)
+        """Maximise the bound in closed form.
+
+        Where a covariance comes out so narrow that the moments had no digits left for it, those of `previous` are summed
+        again about a point inside it.
+        """
+        gaussian = statistics.gaussian
+        try:
+            gaussians = self._estimate(gaussian, previous)
+            lost = lost_digits(gaussian, gaussians)
+        except DegenerateError as error:
+            if not gaussian.shift.any():
+                raise
+            # Singular by nature or by rounding: only a second sum can tell.
+            lost = np.isin(np.arange(len(gaussian.mass)), error.components)
+        if lost.any():
+            if self.structure.shared:
+                lost[:] = True
+            apart = np.where(lost[:, None], gaussian.means, np.nan)
+            gaussian = self._sum(self._densities(previous, apart)).gaussian
+            gaussians = self._estimate(gaussian, previous)
+        return MixtureParameters(mixing_weights(gaussian), gaussians)
+
+    def _estimate(self, statistics: GaussianStatistics, previous: MixtureParameters) -> Gaussians:
+        return m_step(self.structure, statistics, self.blur, previous.gaussians, self.resolution)
 
     @cached_property
-    def resolution(self) -> np.ndarray:
+    def resolution(self) -> np.ndarray | None:
         """The variances at which a component is singular: rounding of the rows, or nothing where they are blurred."""
-        return np.where(self.blur > 0, 0.0, self.problem.resolution)
+        return None if self.blur.all() else np.where(self.blur > 0, 0.0, self.problem.resolution)
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return J, per unit of weight and in the data's own units."""
@@ -171,16 +187,20 @@ class GaussianMixtureModel:
         numbers_per_sum = densities.moments.length(self.source.n_features) * densities.constant.size
         partition = Partition.of(self.source.n_rows, densities.numbers_per_row, numbers_per_sum)
 
+        one_block = partition.is_one_block
+
         def make_worker() -> Callable[[int], MixtureStatistics]:
-            features = densities.buffer(partition.block_length)
+            # In every pass the features are the same: where one block holds all rows, they are kept.
+            features = self._kept(densities) if one_block else densities.buffer(partition.block_length)
             room = np.empty((densities.constant.size, partition.block_length))
-            accumulator = Accumulator(densities)
 
             def sum_group(start: int) -> MixtureStatistics:
+                accumulator = Accumulator(densities)
                 total = 0.0
                 for span in partition.blocks(start):
                     block = self.source.block(*span)
-                    features.load(block.rows, self.problem.scale, self.problem.centre)
+                    if not one_block:
+                        features.load(block.rows, self.problem.scale, self.problem.centre)
                     joint = densities.log_joint(features, room[:, : len(block.rows)])
                     top, norm = responsibilities(joint, block.weight)
                     accumulator.add(features, joint)
@@ -197,3 +217,17 @@ class GaussianMixtureModel:
         shared = -0.5 * float((precisions * self.problem.total).sum())
         gaussian = with_total(statistics.gaussian, self.problem.total)
         return MixtureStatistics(gaussian, statistics.log_likelihood + shared)
+
+    def _kept(self, densities: Densities) -> FeatureBuffer:
+        """Return the features of all rows, made when first asked for."""
+        key = densities.moments, densities.theta.size > 0, densities.tight.size > 0
+        if key not in self._features:
+            features = densities.buffer(self.source.n_rows)
+            features.load(self.source.rows, self.problem.scale, self.problem.centre)
+            self._features[key] = features
+        return self._features[key]
+
+    @cached_property
+    def _features(self) -> dict[tuple[Moments, bool, bool], FeatureBuffer]:
+        return {}
+

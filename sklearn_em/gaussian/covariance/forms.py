@@ -99,11 +99,11 @@ class _Ellipsoidal(Form):
             if not failed:
                 result[g] = lapack.dtrtri(lower, lower=1)[0].T
         # 1 over the diagonal of P are the roots of the pivots; a factorisation that failed left 0.
-        floor = _PIVOT_ROUNDING * covariances.shape[-1]
+        most = 1 / (_PIVOT_ROUNDING * covariances.shape[-1])
         share = result.diagonal(axis1=-2, axis2=-1) ** 2 * covariances.diagonal(axis1=-2, axis2=-1)
-        bad = ~((share > 0) & (share < 1 / floor)).all(axis=-1)
-        if bad.any():
-            raise ill_defined(np.flatnonzero(bad))
+        good = (share > 0) & (share < most)
+        if not good.all():
+            raise ill_defined(np.flatnonzero(~good.all(axis=-1)))
         return result
 
     def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
