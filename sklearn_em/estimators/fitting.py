@@ -1,7 +1,8 @@
 """From checked rows to the best end: scan, starts, search. No attribute of an estimator is read or set here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from sklearn_em.em import Squarem, StoppingRule
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
-from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, search
+from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, search
 from sklearn_em.starts.search import Candidate, Run, State
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
@@ -62,9 +63,17 @@ def fit_mixture(
     with Workers(n_jobs) as workers:
         problem = scan(source, n_components, structure.one_scale, workers)
         model = GaussianMixtureModel(structure, source, problem, _blur(reg_covar, problem, structure), workers)
-        starts = _starts(model, _scaled(given, structure, problem.scale), method, n_components, rng)
-        swap_rng = None if given.means is not None else rng
-        best, records = search(model, starts, n_init, swap_rng, stopping, callback, accelerator)
+        on_sample, scaled = model.on_sample(), _scaled(given, structure, problem.scale)
+        params = scaled.parameters(structure)
+        if params is not None:
+            starts, proposals = iter([[lambda: params]]), None
+        else:
+            space = StartSpace.of(problem)
+            starts = _starts(model, space, scaled, method, n_components, rng)
+            # Given means are to stay the start's, and a single component has nowhere to go.
+            stays = given.means is not None or n_components == 1
+            proposals = None if stays else partial(moves, on_sample, space, rng=rng)
+        best, records = search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
     return replace(best, params=replace(best.params, gaussians=gaussians)), records
 
@@ -89,18 +98,13 @@ def _scaled(given: Given, structure: Structure, scale: np.ndarray) -> Given:
 
 def _starts(
     model: GaussianMixtureModel,
+    space: StartSpace,
     given: Given,
     method: str,
     n_components: int,
     rng: np.random.RandomState,
-) -> Iterator[Iterator[Candidate]]:
+) -> Iterator[Iterable[Candidate]]:
     """Yield the candidates of each start."""
-    if given.weights is not None and given.means is not None and given.precision_cholesky is not None:
-        gaussians = Gaussians.from_precision_cholesky(model.structure, given.means, given.precision_cholesky)
-        params = MixtureParameters(given.weights, gaussians)
-        yield iter([lambda: params])
-        return
-    space = StartSpace.of(model.problem)
     while True:
         yield candidates(model, space, method, n_components, given, rng)
         if given.means is not None:

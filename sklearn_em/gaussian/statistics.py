@@ -108,3 +108,23 @@ class Accumulator:
 def with_total(statistics: GaussianStatistics, total: np.ndarray) -> GaussianStatistics:
     """Complete sums under COMMON moments by the second moment of all rows about the centre."""
     return replace(statistics, total=total) if statistics.moments is COMMON else statistics
+
+
+def about_own_means(moments: Moments, rows: np.ndarray, resp: np.ndarray) -> GaussianStatistics:
+    """Sum the moments of rows (m, p) with given responsibilities (K, m), each component's about its own mean.
+
+    A component without rows is about 0.
+    """
+    p = rows.shape[1]
+    sums = np.zeros((moments.length(p), len(resp)))
+    reference = np.zeros((len(resp), p))
+    for k, share in enumerate(resp):
+        member = np.flatnonzero(share)
+        if not member.size:
+            continue
+        own, weight = rows[member], share[member]
+        # As a difference from one of them, the mean of equal values is exact.
+        reference[k] = own[0] + weight @ (own - own[0]) / weight.sum()
+        sums[0, k] = weight.sum()
+        sums[1:-p, k] = moments.weighted_second((own - reference[k]).T, weight)
+    return GaussianStatistics(moments, sums, reference)

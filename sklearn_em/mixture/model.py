@@ -158,22 +158,20 @@ class GaussianMixtureModel:
         problem = replace(problem, n_rows=len(sample.rows), weight=weight, total=total, is_whole=True)
         return replace(self, source=ArraySource(sample.rows, sample.weight), problem=problem)
 
-    def is_spurious(self, params: MixtureParameters, statistics: MixtureStatistics) -> bool:
-        """Tell whether a component lives on too few rows, or is so thin that only regularisation holds it up.
+    def spurious(self, params: MixtureParameters, statistics: MixtureStatistics) -> np.ndarray:
+        """Return which components live on too few rows, or are so thin that only regularisation holds them up, (K,).
 
         Such maxima of the likelihood exist in every sample and say nothing about where the rows came from.
         """
+        mass, p = statistics.gaussian.mass, len(self.blur)
         if self.structure.shared:
-            return False
-        mass, kept = statistics.gaussian.mass, statistics.gaussian.alive
-        rows = mass[kept] * self.problem.n_rows / self.problem.weight
-        if not kept.all() or (rows < self.structure.min_rows(len(self.blur))).any():
-            return True
+            return np.zeros(len(mass), dtype=bool)
+        few = mass * self.problem.n_rows / self.problem.weight < self.structure.min_rows(p)
         deviation = np.sqrt(self.problem.variance)
-        relative = self.structure.form.matrices(params.gaussians.covariances, len(self.blur))
-        smallest = np.linalg.eigvalsh(relative / deviation[:, None] / deviation)[:, 0]
+        relative = self.structure.form.matrices(params.gaussians.covariances, p) / deviation[:, None] / deviation
+        smallest = np.linalg.eigvalsh(relative)[:, 0]
         held_up = (self.blur / self.problem.variance).max()
-        return bool(((smallest < _SPIKE) & (held_up > _HELD_UP * smallest)).any())
+        return few | ((smallest < _SPIKE) & (held_up > _HELD_UP * smallest))
 
     @cached_property
     def _log_scale(self) -> float:

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.gaussian.m_step import blurred_covariances, m_step
-from sklearn_em.gaussian.statistics import GaussianStatistics
+from sklearn_em.gaussian.statistics import GaussianStatistics, about_own_means
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 from sklearn_em.mixture.m_step import mixing_weights
 from sklearn_em.starts.kmeans import draw, lloyd, seed, squared_distances
@@ -22,6 +23,13 @@ class Given:
     weights: np.ndarray | None = None
     means: np.ndarray | None = None
     precision_cholesky: np.ndarray | None = None
+
+    def parameters(self, structure: Structure) -> MixtureParameters | None:
+        """Return the parameters, if all parts are given."""
+        if self.weights is None or self.means is None or self.precision_cholesky is None:
+            return None
+        gaussians = Gaussians.from_precision_cholesky(structure, self.means, self.precision_cholesky)
+        return MixtureParameters(self.weights, gaussians)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,8 @@ def candidates(
         yield partial(from_partition, model, space, around, given)
         return
     seen: list[np.ndarray] = []
-    for points in space.metrics * _PER_METRIC:
+    # There is one way to put all rows in one cell.
+    for points in space.metrics[:1] if n_components == 1 else space.metrics * _PER_METRIC:
         # Every candidate has a stream of its own: the number of draws of one does not move the next.
         own = np.random.RandomState(rng.randint(2**31 - 1))
         partition = METHODS[method](space, points, n_components, own)
@@ -136,7 +145,9 @@ def _nearest(space: StartSpace, means: np.ndarray) -> np.ndarray:
 def from_partition(model: GaussianMixtureModel, space: StartSpace, partition: Cells, given: Given) -> MixtureParameters:
     """Return the parameters that a partition of the sample starts EM from."""
     structure, n_components = model.structure, len(partition.spare)
-    statistics = _statistics(model, space, partition)
+    member = np.zeros((n_components, len(space.rows)))
+    member[partition.labels, np.arange(len(space.rows))] = space.weight
+    statistics = about_own_means(structure.moments, space.rows, member)
     one = _pooled(statistics)
     shared = blurred_covariances(structure, one, model.blur)
     previous = Gaussians.from_covariances(
@@ -151,21 +162,6 @@ def from_partition(model: GaussianMixtureModel, space: StartSpace, partition: Ce
         gaussians = Gaussians.from_precision_cholesky(structure, gaussians.means, given.precision_cholesky)
     weights = mixing_weights(statistics) if given.weights is None else given.weights
     return MixtureParameters(weights, gaussians)
-
-
-def _statistics(model: GaussianMixtureModel, space: StartSpace, partition: Cells) -> GaussianStatistics:
-    """Sum the moments of each cluster about its mean."""
-    moments, p = model.structure.moments, space.rows.shape[1]
-    sums = np.zeros((moments.length(p), len(partition.spare)))
-    reference = partition.spare.copy()
-    for k in np.unique(partition.labels):
-        member = partition.labels == k
-        rows, weight = space.rows[member], space.weight[member]
-        # Equal weights of one cluster keep a mean of equal values exact.
-        reference[k] = rows[0] + weight @ (rows - rows[0]) / weight.sum()
-        sums[1:-p, k] = moments.weighted_second((rows - reference[k]).T, weight)
-        sums[0, k] = weight.sum()
-    return GaussianStatistics(moments, sums, reference)
 
 
 def _pooled(statistics: GaussianStatistics) -> GaussianStatistics:

@@ -1,8 +1,9 @@
-"""From candidates to the best end: short runs choose among the candidates of a start, full runs among the starts."""
+"""From candidates to the best end: short runs choose among candidates and moves, full runs among the starts."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, islice
 from typing import Self
 
 import numpy as np
@@ -10,19 +11,25 @@ import numpy as np
 from sklearn_em.em import DegenerateError, LoopState, Result, Squarem, Status, StoppingRule, begin, run
 from sklearn_em.em.stopping import remaining_gain
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
-from sklearn_em.starts.swaps import swap
 
 Run = Result[MixtureParameters, MixtureStatistics]
 State = LoopState[MixtureParameters, MixtureStatistics]
 Candidate = Callable[[], MixtureParameters]
+# Moves away from parameters, given which components are suspect.
+Proposals = Callable[[MixtureParameters, np.ndarray], list[Candidate]]
 
 # Passes before candidates are compared: after five their order says little about where they end.
 SCREENING_PASSES = 15
-# Passes between two looks at whether there is hope for a swap.
-SWAP_PASSES = 8
+# Passes before moves are compared, and between two looks at whether there is hope for one.
+_FIRST_PASSES = 3
+_MORE_PASSES = 8
+# Moves tried within a start whose candidates came to different ends.
+_MOVES_PER_START = 3
 # What counts as better, in nats per unit of weight, hence whatever the units of the data: two ends at one optimum
 # differ by rounding, which must not choose between them.
 _BETTER = 1e-9
+# Candidates this close, in nats of all the data, have come to one optimum.
+_SAME = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,14 +60,18 @@ class StartRecord:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A run, and what speaks against its end."""
+    """A run, and which components speak against its end."""
 
     run: Run
-    is_spurious: bool
+    spurious: np.ndarray
 
     @classmethod
     def of(cls, model: GaussianMixtureModel, end: Run) -> Self:
-        return cls(end, model.is_spurious(end.params, end.statistics))
+        return cls(end, model.spurious(end.params, end.statistics))
+
+    @property
+    def is_spurious(self) -> bool:
+        return bool(self.spurious.any())
 
     def is_better(self, other: Self | None) -> bool:
         """Rank by being valid, then by not being spurious, then by the objective; anything is better than nothing."""
@@ -72,11 +83,45 @@ class _Judged:
         return self.run.objective > other.run.objective + _BETTER
 
 
+class _Neighbours:
+    """Solutions one move away from the best one so far, after a few passes, the most promising first."""
+
+    def __init__(self, on_sample: GaussianMixtureModel, proposals: Proposals, stopping: StoppingRule):
+        self._on_sample, self._proposals = on_sample, proposals
+        self._short = replace(stopping, max_iter=_FIRST_PASSES)
+        self._around: MixtureParameters | None = None
+        self._left: list[Run] = []
+
+    def next(self, best: _Judged) -> Run:
+        """Return the most promising one that was not returned before; raise DegenerateError if there is none."""
+        if self._around is not best.run.params or not self._left:
+            self._around, self._left = best.run.params, self._made(best)
+        return self._left.pop(0)
+
+    def _made(self, best: _Judged) -> list[Run]:
+        ends: list[_Judged] = []
+        failure = DegenerateError("No component can be moved.")
+        for make in self._proposals(best.run.params, best.spurious):
+            try:
+                end = run(self._on_sample, begin(self._on_sample, make()), self._short)
+            except DegenerateError as error:
+                failure = error
+                continue
+            judged = _Judged.of(self._on_sample, end)
+            # Stable, so that equals stay in the order of the proposals.
+            place = next((i for i, other in enumerate(ends) if judged.is_better(other)), len(ends))
+            ends.insert(place, judged)
+        if not ends:
+            raise failure
+        return [judged.run for judged in ends]
+
+
 def search(
     model: GaussianMixtureModel,
+    on_sample: GaussianMixtureModel,
     starts: Iterator[Iterable[Candidate]],
+    proposals: Proposals | None,
     n_init: int,
-    rng: np.random.RandomState | None,
     stopping: StoppingRule,
     callback: Callable[[int, State], object] | None = None,
     accelerator: Squarem[MixtureStatistics] | None = None,
@@ -89,12 +134,14 @@ def search(
     Parameters
     ----------
     model : GaussianMixtureModel
+    on_sample : GaussianMixtureModel
+        The same model bound to the sample, where candidates and moves are compared.
     starts : iterator of iterables of callables
-        The candidates of each start from scratch; they are compared on the sample of the data.
+        The candidates of each start from scratch.
+    proposals : callable, optional
+        Makes moves; without it, or without the time to compare them, all starts are from scratch.
     n_init : int
         The number of starts, if `starts` yields as many.
-    rng : RandomState, optional
-        For the swaps; without it all starts are from scratch.
     stopping : StoppingRule
     callback : callable, optional
         Called with the number of the start and each state of its full run.
@@ -106,17 +153,19 @@ def search(
     DegenerateError
         If every start fails.
     """
-    on_sample = model.on_sample()
+    neighbours = None
+    if proposals is not None and stopping.max_iter >= SCREENING_PASSES:
+        neighbours = _Neighbours(on_sample, proposals, stopping)
     best: _Judged | None = None
     records: list[StartRecord] = []
     failure: DegenerateError | None = None
     for number in range(n_init):
         watch = None if callback is None else partial(callback, number)
         try:
-            if rng is not None and best is not None and stopping.max_iter >= SCREENING_PASSES:
-                end = _swapped(model, on_sample, best.run, rng, stopping, watch, accelerator)
+            if neighbours is not None and best is not None:
+                end = _moved(model, on_sample, best, neighbours.next(best), stopping, watch, accelerator)
             elif (makers := next(starts, None)) is not None:
-                state = _screened(model, on_sample, makers, stopping, accelerator)
+                state = _first(model, on_sample, makers, neighbours, stopping, accelerator)
                 end = run(model, state, stopping, watch)
             else:
                 break
@@ -136,59 +185,87 @@ def search(
     return best.run, records
 
 
-def _swapped(
+def _moved(
     model: GaussianMixtureModel,
     on_sample: GaussianMixtureModel,
-    best: Run,
-    rng: np.random.RandomState,
+    best: _Judged,
+    end: Run,
     stopping: StoppingRule,
     watch: Callable[[State], object] | None,
     accelerator: Squarem[MixtureStatistics] | None,
 ) -> Run:
-    """Run the best solution with one component moved, as long as there is hope that it will be better."""
-    to_beat = best.objective if on_sample is model else begin(on_sample, best.params).trace[-1]
-    state = begin(on_sample, swap(on_sample, best.params, rng))
-    while True:
-        passes = min(len(state.trace) - 1 + SWAP_PASSES, stopping.max_iter)
-        end = run(on_sample, state, replace(stopping, max_iter=passes))
-        if end.objective > to_beat + _BETTER:
-            break
-        ended = end.status is not Status.MAX_ITER or passes == stopping.max_iter
-        if ended or end.objective + remaining_gain(end.trace, end.n_iter) <= to_beat + _BETTER:
+    """Go on from the end of a move's first passes, as long as there is hope that it will be better than the best."""
+    to_beat = best.run.objective if on_sample is model else begin(on_sample, best.run.params).trace[-1]
+    while not (end.objective > to_beat + _BETTER or best.is_spurious):
+        passes = min(len(end.trace) - 1 + _MORE_PASSES, stopping.max_iter)
+        ended = end.status is not Status.MAX_ITER or len(end.trace) > stopping.max_iter
+        hopeless = len(end.trace) > SCREENING_PASSES // 2 and (
+            end.objective + remaining_gain(end.trace, end.n_iter) <= to_beat + _BETTER
+        )
+        if ended or hopeless:
             # A sample's objective is not that of all the data, but the distance from the best one is close to it.
-            trace = tuple(value - to_beat + best.objective for value in end.trace)
+            trace = tuple(value - to_beat + best.run.objective for value in end.trace)
             return replace(end, trace=trace, status=Status.OUTRUN)
-        state = LoopState(end.params, end.statistics, end.trace)
+        end = run(on_sample, LoopState(end.params, end.statistics, end.trace), replace(stopping, max_iter=passes))
     return run(model, _onward(model, on_sample, end, accelerator), stopping, watch)
 
 
-def _screened(
+def _first(
     model: GaussianMixtureModel,
     on_sample: GaussianMixtureModel,
     makers: Iterable[Candidate],
+    neighbours: _Neighbours | None,
     stopping: StoppingRule,
     accelerator: Squarem[MixtureStatistics] | None,
 ) -> State:
-    """Return the state from which to go on: of the best candidate after a short run, or of the first that is valid."""
+    """Return the state from which a start goes on with all the data.
+
+    It is the best of some candidates after a short run; where no two of them came to one end there may be better ones, and
+    a few moves look for them. Where there is nothing to choose, or no time, it is the first that is valid.
+    """
     short = replace(stopping, max_iter=SCREENING_PASSES)
-    makers = list(makers)
+    ends: list[_Judged] = []
     best: _Judged | None = None
     failure: DegenerateError | None = None
-    for make in makers:
+    makers = iter(makers)
+    head = list(islice(makers, 2 if stopping.max_iter >= SCREENING_PASSES else 1))
+    for make in chain(head, makers):
         try:
             params = make()
-            if len(makers) == 1 or stopping.max_iter < SCREENING_PASSES:
+            if len(head) == 1:
                 return begin(model, params, accelerator)
             judged = _Judged.of(on_sample, run(on_sample, begin(on_sample, params), short))
         except DegenerateError as error:
             failure = failure or error
             continue
+        ends.append(judged)
         if judged.is_better(best):
             best = judged
+        if _agreed(on_sample, ends, best):
+            break
     if best is None:
         assert failure is not None
         raise failure
+    if neighbours is not None and not _agreed(on_sample, ends, best):
+        state = _onward(on_sample, on_sample, best.run, accelerator)
+        best = _Judged.of(on_sample, run(on_sample, state, stopping))
+        for _ in range(_MOVES_PER_START):
+            try:
+                end = _moved(on_sample, on_sample, best, neighbours.next(best), stopping, None, accelerator)
+            except DegenerateError:
+                continue
+            judged = _Judged.of(on_sample, end)
+            if end.status is not Status.OUTRUN and judged.is_better(best):
+                best = judged
     return _onward(model, on_sample, best.run, accelerator)
+
+
+def _agreed(on_sample: GaussianMixtureModel, ends: list[_Judged], best: _Judged | None) -> bool:
+    """Tell whether two candidates have come to the best end, so that it is likely to be the best there is."""
+    if best is None or best.is_spurious:
+        return False
+    near = _SAME / on_sample.problem.weight
+    return sum(abs(end.run.objective - best.run.objective) < near for end in ends) >= 2
 
 
 def _onward(

@@ -1,0 +1,204 @@
+"""From a good solution to others nearby: take one component away and use it where the rows ask for two.
+
+A local maximum of the likelihood mostly has one component too many in one region and one too few in another. A move leaves
+all the others where they are, so it needs few passes to show whether it helps, where a fresh start has to find
+everything again. A move edits the responsibilities, and the usual M-step makes parameters of them, under any structure.
+
+References
+----------
+Ueda, Nakano, Ghahramani and Hinton (2000), "SMEM algorithm for mixture models", section 3: split where the fit is bad,
+merge where it costs least. Zhao, Hautamaki, Karkkainen and Franti (2012), "Random swap EM algorithm for Gaussian mixture
+models", section 3: one component to a random place.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from sklearn_em.data.block import ArraySource
+from sklearn_em.em import DegenerateError
+from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.log_prob import LOG_2PI
+from sklearn_em.gaussian.m_step import m_step
+from sklearn_em.gaussian.statistics import about_own_means
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture.e_step import responsibilities
+from sklearn_em.mixture.m_step import mixing_weights
+from sklearn_em.mixture.prediction import Predictor
+from sklearn_em.starts.kmeans import draw
+from sklearn_em.starts.space import StartSpace, rounded
+from sklearn_em.starts.splits import Split, splits
+
+# The most promising pairs of a split and a removal, and random swaps beside them: these also reach the few far rows.
+_BEST_PAIRS = 8
+_RANDOM_SWAPS = 2
+# The same cut is tried with this many removals, and each component is cut in this many ways, ...
+_TRIES_PER_SPLIT = 2
+_SPLITS_PER_COMPONENT = 2
+# ... and this many components are tried as the one to remove.
+_MOST_REMOVALS = 8
+# A row belongs to a cluster that has this share of it, and has nothing to do with one that has less than the other.
+_BELONGS, _NOTHING = 0.02, 1e-12
+
+
+@dataclass(frozen=True)
+class _Removal:
+    """Responsibilities (K, m) without a component, and what its loss costs after one M-step, per unit of weight."""
+
+    component: int
+    resp: np.ndarray
+    loss: float
+
+
+def moves(
+    model: GaussianMixtureModel,
+    space: StartSpace,
+    params: MixtureParameters,
+    suspects: np.ndarray,
+    rng: np.random.RandomState,
+) -> list[Callable[[], MixtureParameters]]:
+    """Return the makers of some solutions one move away; making one raises DegenerateError if it is singular.
+
+    Parameters
+    ----------
+    model : GaussianMixtureModel
+        Bound to the sample.
+    space : StartSpace
+        The sample.
+    params : MixtureParameters
+    suspects : ndarray of shape (K,) of bool
+        Components that are better taken away, whatever it costs; if there are none, the cheapest ones are.
+    rng : RandomState
+    """
+    joint = np.ascontiguousarray(Predictor(params, model.workers).log_joint(ArraySource(space.rows)).T)
+    resp = joint.copy()
+    responsibilities(resp)
+    resp[resp < _NOTHING] = 0.0
+    removals = _removals(model, space, params, joint, resp, suspects)
+    pairs = [
+        (split.gain - removal.loss, split, member, k, removal)
+        for k, member, split in _splits(model, space, params, resp, rng)
+        for removal in removals
+        if removal.component != k
+    ]
+    values = rounded(np.array([pair[0] for pair in pairs]))
+    tried: Counter[int] = Counter()
+    makers: list[Callable[[], MixtureParameters]] = []
+    for place in np.argsort(-values, kind="stable"):
+        _, split, member, k, removal = pairs[place]
+        tried[id(split)] += 1
+        if tried[id(split)] <= _TRIES_PER_SPLIT and len(makers) < _BEST_PAIRS:
+            makers.append(partial(_moved, model, space, params, removal, k, member[split.side]))
+    return makers + [partial(_swapped, space, params, joint, resp, rng)] * _RANDOM_SWAPS
+
+
+def _removals(
+    model: GaussianMixtureModel,
+    space: StartSpace,
+    params: MixtureParameters,
+    joint: np.ndarray,
+    resp: np.ndarray,
+    suspects: np.ndarray,
+) -> list[_Removal]:
+    """Take components away, those that the likelihood seems to miss least first."""
+    before = model.objective(model.e_step(params), params)
+    missed = _missed(space, resp)
+    components = np.argsort(rounded(missed), kind="stable")
+    if suspects.any():
+        components = components[suspects[components]]
+    removals = []
+    for j in components[:_MOST_REMOVALS]:
+        others = joint.copy()
+        others[j] = -np.inf
+        responsibilities(others)
+        others[others < _NOTHING] = 0.0
+        others[j] = 0.0
+        try:
+            without = _estimated(model, space, params, others)
+        except DegenerateError:
+            continue
+        loss = before - model.objective(model.e_step(without), without)
+        removals.append(_Removal(int(j), others, loss))
+    return removals
+
+
+def _splits(
+    model: GaussianMixtureModel,
+    space: StartSpace,
+    params: MixtureParameters,
+    resp: np.ndarray,
+    rng: np.random.RandomState,
+) -> list[tuple[int, np.ndarray, Split]]:
+    """Cut every component in two; return its number, the places of its rows, and the cut."""
+    gaussians, p = params.gaussians, space.rows.shape[1]
+    factors, form = gaussians.precision_cholesky, gaussians.structure.form
+    found = []
+    for k, share in enumerate(resp):
+        # Every component has a stream of its own: the number of draws for one does not move the next.
+        own = np.random.RandomState(rng.randint(2**31 - 1))
+        member = np.flatnonzero(rounded(share) > _BELONGS)
+        if len(member) < 2 * (p + 1):
+            continue
+        z = form.project(factors[min(k, len(factors) - 1)], (space.rows[member] - gaussians.means[k]).T)
+        weight = share[member] * space.weight[member]
+        cuts = splits(z, weight, 1 / len(space.rows), max(gaussians.structure.min_rows(p), 2), own)
+        found += [(k, member, cut) for cut in cuts[:_SPLITS_PER_COMPONENT]]
+    return found
+
+
+def _moved(
+    model: GaussianMixtureModel,
+    space: StartSpace,
+    params: MixtureParameters,
+    removal: _Removal,
+    k: int,
+    kept: np.ndarray,
+) -> MixtureParameters:
+    """Leave component k the rows in `kept`, and give the rest of its rows to the removed one."""
+    resp = removal.resp.copy()
+    resp[removal.component] = resp[k]
+    resp[removal.component, kept] = 0.0
+    resp[k] -= resp[removal.component]
+    return _estimated(model, space, params, resp)
+
+
+def _estimated(
+    model: GaussianMixtureModel, space: StartSpace, params: MixtureParameters, resp: np.ndarray
+) -> MixtureParameters:
+    statistics = about_own_means(model.structure.moments, space.rows, resp * space.weight)
+    gaussians = m_step(model.structure, statistics, model.blur, params.gaussians, model.resolution)
+    return MixtureParameters(mixing_weights(statistics), gaussians)
+
+
+def _missed(space: StartSpace, resp: np.ndarray) -> np.ndarray:
+    """Return how much the log-likelihood would miss each component, all else unchanged."""
+    return -np.log1p(-np.minimum(resp, 1 - 1e-10)) @ space.weight
+
+
+def _swapped(
+    space: StartSpace, params: MixtureParameters, joint: np.ndarray, resp: np.ndarray, rng: np.random.RandomState
+) -> MixtureParameters:
+    """Put one component on a row of the sample.
+
+    The component is drawn by how little the likelihood misses it; the row by its squared distance from the component it
+    belongs to, in units of that component's spread, as k-means++ draws.
+    """
+    gaussians = params.gaussians
+    structure, p = gaussians.structure, gaussians.n_features
+    missed = _missed(space, resp)
+    moved = int(draw(1 / rounded(missed / missed.max() + 1e-6), 1, rng)[0])
+    at_mean = params.log_weights + structure.form.log_det(gaussians.precision_cholesky, p)
+    nearest = joint.argmax(axis=0)
+    distance = at_mean[nearest] - joint[nearest, np.arange(len(space.rows))] - 0.5 * p * LOG_2PI
+    place = int(draw(space.weight * rounded(np.maximum(distance, 0)), 1, rng)[0])
+
+    means, weights, covariances = gaussians.means.copy(), params.weights.copy(), gaussians.covariances
+    means[moved] = space.rows[place]
+    weights[moved] = 1 / len(weights)
+    if not structure.shared:
+        covariances = covariances.copy()
+        covariances[moved] = np.tensordot(params.weights, gaussians.covariances, axes=1)
+    return MixtureParameters(weights / weights.sum(), Gaussians.from_covariances(structure, means, covariances))

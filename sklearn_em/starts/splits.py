@@ -1,0 +1,147 @@
+"""Where one cluster falls apart into two: the best of many cuts, by the likelihood of two Gaussians in place of one.
+
+A component that covers two clusters is as wide as both, so no row looks badly explained by it; what gives it away is that
+its rows are not Gaussian. Two Gaussians, each with its own rows, explain n rows of weight w better than one by
+
+    sum over the two sides of  w_s log(w_s / w) - w_s / 2 log |S_s|,   less the same of the whole
+
+the gain of the classification likelihood. It is negative for rows that are Gaussian, and positive where there is a gap.
+
+References
+----------
+Celeux and Govaert (1992), "A classification EM algorithm for clustering and two stochastic versions", section 3. Tyler,
+Critchley, Duembgen and Oja (2009), "Invariant co-ordinate selection", section 3: the directions of fourth moments.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_em.starts.space import rounded
+
+# Directions through two random rows, besides those of the fourth moments.
+_RANDOM_DIRECTIONS = 16
+# Steps of classification EM after the straight cut.
+_REFINEMENTS = 2
+# With more features than this the cut stays straight and is judged along its direction alone.
+_MOST_FEATURES = 32
+_SMALLEST_LENGTH = 1e-12
+
+
+@dataclass(frozen=True)
+class Split:
+    """What cutting a cluster in two gains, in nats per unit of weight, and which rows are on the heavier side (m,)."""
+
+    gain: float
+    side: np.ndarray
+
+
+def splits(z: np.ndarray, weight: np.ndarray, row: float, min_rows: int, rng: np.random.RandomState) -> list[Split]:
+    """Return the best distinct cuts of a cluster, the best first.
+
+    Parameters
+    ----------
+    z : ndarray of shape (p, m)
+        The rows of the cluster, in coordinates in which it is about round.
+    weight : ndarray of shape (m,)
+        Their weights, all positive.
+    row : float
+        The weight of an average row.
+    min_rows : int
+        How many rows' worth of weight each side must have.
+    rng : RandomState
+    """
+    z = _whitened(z, weight)
+    if z is None:
+        return []
+    # Some rows' worth of the whole cluster, so that rows close together by chance do not look like a cluster.
+    prior = (len(z) + 1) * row
+    sides, gains = _straight(z, weight, prior, min_rows * row, _directions(z, weight, rng))
+    if len(sides) and len(z) <= _MOST_FEATURES:
+        sides, gains = _refined(z, weight, prior, min_rows * row, sides)
+    heavier = (sides @ weight) >= 0.5 * weight.sum()
+    sides = np.where(heavier[:, None], sides, ~sides)
+    found: list[Split] = []
+    for place in np.argsort(-rounded(gains / weight.sum()), kind="stable"):
+        if np.isfinite(gains[place]) and not any((sides[place] == other.side).all() for other in found):
+            found.append(Split(float(gains[place]), sides[place]))
+    return found
+
+
+def _whitened(z: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+    z = z - (z @ weight / weight.sum())[:, None]
+    values, vectors = np.linalg.eigh((z * weight) @ z.T / weight.sum())
+    if not values[0] > _SMALLEST_LENGTH * values[-1]:
+        return None
+    return (vectors / np.sqrt(values)).T @ z
+
+
+def _directions(z: np.ndarray, weight: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Return unit vectors (d, p): eigenvectors of the fourth moments, and lines through two rows."""
+    p = len(z)
+    if p == 1:
+        return np.ones((1, 1))
+    fourth = (z * (weight * np.square(z).sum(axis=0))) @ z.T
+    share = np.cumsum(weight)
+    ends = np.searchsorted(share, rng.uniform(size=(2, _RANDOM_DIRECTIONS)) * share[-1], side="right")
+    lines = np.diff(z[:, np.minimum(ends, len(weight) - 1)], axis=1)[:, 0].T
+    length = np.sqrt(np.square(lines).sum(axis=1))
+    kept = length > _SMALLEST_LENGTH
+    return np.concatenate([np.linalg.eigh(fourth)[1].T, lines[kept] / length[kept, None]])
+
+
+def _straight(
+    z: np.ndarray, weight: np.ndarray, prior: float, least: float, directions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best cut across each direction, (d, m) of bool, and its gain along the direction, (d,)."""
+    along = directions @ z
+    order = np.argsort(along, axis=1, kind="stable")
+    along, sorted_weight = np.take_along_axis(along, order, axis=1), weight[order]
+    mass, first, second = (np.cumsum(sorted_weight * along**power, axis=1) for power in (0, 1, 2))
+    all_mass, all_first, all_second = mass[:, -1:], first[:, -1:], second[:, -1:]
+    allowed = np.minimum(mass, all_mass - mass) >= least
+    left = _one_dimensional(mass, first, second, all_mass, prior)
+    rest = np.where(allowed, all_mass - mass, 1.0)
+    gains = left + _one_dimensional(rest, all_first - first, all_second - second, all_mass, prior)
+    gains = np.where(allowed, gains, -np.inf)
+    last = np.argmax(rounded(gains / all_mass), axis=1)
+    best = gains[np.arange(len(gains)), last]
+    possible = np.isfinite(best)
+    sides = np.argsort(order[possible], axis=1) <= last[possible, None]
+    return sides, best[possible]
+
+
+def _one_dimensional(
+    mass: np.ndarray, first: np.ndarray, second: np.ndarray, all_mass: np.ndarray, prior: float
+) -> np.ndarray:
+    scatter = np.maximum(second - first**2 / mass, 0)
+    return mass * (np.log(mass / all_mass) - 0.5 * np.log((scatter + prior) / (mass + prior)))
+
+
+def _refined(
+    z: np.ndarray, weight: np.ndarray, prior: float, least: float, sides: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give each row to the side whose Gaussian explains it better, a few times; return the sides and their gains."""
+    p, total = len(z), weight.sum()
+    products = (z[:, None] * z).reshape(p * p, -1)
+
+    def gaussian(side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return weight log(weight / total) - weight / 2 log |S| of each side, and the log joint density of all rows."""
+        member = side * weight
+        mass = member.sum(axis=1)
+        mean = (member @ z.T) / mass[:, None]
+        scatter = (member @ products.T).reshape(-1, p, p) - mass[:, None, None] * mean[:, :, None] * mean[:, None]
+        covariance = (scatter + prior * np.eye(p)) / (mass + prior)[:, None, None]
+        constant = np.log(mass / total) - 0.5 * np.linalg.slogdet(covariance)[1]
+        # The few cuts of one cluster, in whitened coordinates and with the prior: nothing here is ill-conditioned.
+        precision = np.linalg.inv(covariance)
+        linear = (precision @ mean[:, :, None])[:, :, 0]
+        distance = precision.reshape(-1, p * p) @ products - 2 * linear @ z + (linear * mean).sum(axis=1)[:, None]
+        return mass * constant, constant[:, None] - 0.5 * distance
+
+    for _ in range(_REFINEMENTS):
+        moved = gaussian(sides)[1] > gaussian(~sides)[1]
+        mass = moved @ weight
+        allowed = np.minimum(mass, total - mass) >= least
+        sides = np.where(allowed[:, None], moved, sides)
+    return sides, gaussian(sides)[0] + gaussian(~sides)[0]
