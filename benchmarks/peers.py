@@ -117,6 +117,7 @@ def run_pomegranate(X: np.ndarray, covariance_type: str, start: Parameters, pass
     from pomegranate.gmm import GeneralMixtureModel
 
     torch.set_num_threads(CORES)
+    torch.set_default_dtype(torch.float64)  # else the weights are summed in float32, whatever the data are
     normals = [
         Normal(torch.tensor(mean), torch.tensor(covariance), covariance_type=covariance_type)
         for mean, covariance in zip(start.means, start.covariances, strict=True)
@@ -191,13 +192,9 @@ def find_peers(folder: Path) -> tuple[list[Peer], list[str]]:
         missing.append("Armadillo is left out: install g++ and libarmadillo-dev (as Debian names them).")
     else:
         peers.append(found)
-    for name, remark, run in (
-        # Its sums of responsibilities are kept in float32, whatever the data are.
-        ("pomegranate", ", weights in float32", run_pomegranate),
-        ("tgmm", "", run_tgmm),
-    ):
+    for name, run in (("pomegranate", run_pomegranate), ("tgmm", run_tgmm)):
         try:
-            peers.append(Peer(name, version(name), f"PyTorch {version('torch')}{remark}", run))
+            peers.append(Peer(name, version(name), f"PyTorch {version('torch')}", run))
         except PackageNotFoundError:
             missing.append(f"{name} is left out: pip install torch {name}.")
     return peers, missing
