@@ -32,11 +32,11 @@ SECTIONS = {
 
 def head(quick: bool, names: list[str], minutes: float) -> str:
     """Return what stands above the tables."""
-    kind = "A quick run: fewer rounds, rows and problems than the figures asked for are about." if quick else "A run"
+    kind = "A quick run, with fewer rounds, rows and problems than were asked about," if quick else "A run"
     lines = [
         "# Benchmarks",
         "",
-        f"{kind} of {', '.join(names)}, {minutes:.0f} minutes; written by `python benchmarks/run.py`. Times are "
+        f"{kind} of {', '.join(names)}; {minutes:.0f} minutes, written by `python benchmarks/run.py`. Times are "
         "medians over rounds in which the two sides alternate, and ratios are those of medians; above 1, ours is "
         "faster.",
         "",
