@@ -27,6 +27,8 @@ def describe() -> dict[str, str]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": f"{_processor()}, {os.cpu_count()} cores, {n_threads()} threads of linear algebra",
+        # On a busy machine scikit-learn's side, whose linear algebra splits small products over threads, suffers most.
+        "others at work (load average)": f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown",
         "SIMD features numpy found": ", ".join([*simd["baseline"], *simd["found"]]),
         "SIMD features numpy did not find": ", ".join(simd.get("not found", [])),
         "Python": f"{platform.python_version()} on {platform.platform()}",

@@ -110,7 +110,7 @@ def tables(quick: bool) -> Iterator[Table]:
         [
             at_least("geometric mean of ratios", geometric_mean(ratios), 15),
             at_least("least ratio", min(ratios), 5),
-            at_least("least share of the limit for p >= 16", min(many), 0.5),
+            at_least("least share of the limit, 16 features or more,", min(many), 0.5),
             at_most(differ, max(row[7] for row in rows), 1e-9),
         ],
     )
