@@ -9,9 +9,9 @@ stands beside it; its limit is sought the same way.
 
 import argparse
 import warnings
-from pathlib import Path
 
 import numpy as np
+from problems import as_start, oracles
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -25,9 +25,7 @@ def shortfall(fitted: GaussianMixture | GaussianMixtureEM, X: np.ndarray, reg_co
     tail = GaussianMixtureEM(
         fitted.n_components,
         covariance_type=fitted.covariance_type,
-        weights_init=fitted.weights_ / fitted.weights_.sum(),
-        means_init=fitted.means_,
-        precisions_init=fitted.precisions_,
+        **as_start(fitted),
         reg_covar=reg_covar,
         tol=1e-13,
         max_iter=50_000,
@@ -39,12 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
-    folder = Path(__file__).parents[1] / "tests" / "data"
-    data = {path.stem: np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2) for path in sorted(folder.glob("*.csv"))}
     warnings.simplefilter("ignore", ConvergenceWarning)
     total: dict[str, list[tuple[float, int]]] = {"sklearn_em": [], "scikit-learn": []}
     print(f"{'data':>20} {'class':>14} {'fits':>5} {'> 1e-4 short':>13} {'worst':>9} {'median passes':>14}")
-    for name, X in data.items():
+    for name, X in oracles().items():
         for label, make, reg_covar in (
             ("sklearn_em", GaussianMixtureEM, "auto"),
             ("scikit-learn", GaussianMixture, 1e-6),

@@ -1,0 +1,100 @@
+"""Small data, where the time goes into what surrounds the sums: whole fits, one pass, a fit of one component, import.
+
+Run: python benchmarks/small_fits.py [--quick]
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from em_pass import Pass
+from problems import oracles
+from report import Table, at_most, main
+from sklearn.mixture import GaussianMixture
+from sklearn.utils.validation import validate_data
+from timing import medians, seconds
+
+from sklearn_em import GaussianMixtureEM
+
+SEEDS = range(5)
+
+
+def whole_fits(X: np.ndarray, rounds: int) -> Table:
+    """Compare fits with default settings."""
+    rows = []
+    for covariance_type in ("full", "tied", "diag", "spherical"):
+        times, scores = [], []
+        for seed in SEEDS:
+            sides = [
+                make(3, covariance_type=covariance_type, random_state=seed)
+                for make in (GaussianMixture, GaussianMixtureEM)
+            ]
+            times.append(medians(rounds, *(partial(seconds, partial(side.fit, X)) for side in sides)))
+            scores.append([side.score(X) for side in sides])
+        theirs, ours = 1e3 * np.median(times, axis=0)
+        rows.append([covariance_type, float(theirs), float(ours), float(theirs / ours)])
+        rows[-1] += [f"{score:.4f}" for score in np.mean(scores, axis=0)]
+    return Table(
+        "Whole fits of Iris, K = 3",
+        "Milliseconds of `fit` with default settings (median over five seeds), and the mean log-likelihood reached "
+        "(mean over the seeds).",
+        ["structure", "sklearn ms", "ours ms", "ratio", "sklearn reaches", "ours reaches"],
+        rows,
+    )
+
+
+def surroundings(X: np.ndarray, quick: bool) -> Table:
+    """Measure what is not sums over rows."""
+    start = GaussianMixtureEM(3, reg_covar=0.0, max_iter=0, random_state=0).fit(X)
+    one_pass = medians(5 if quick else 25, partial(Pass(start, X).seconds, 100))[0]
+
+    one, validated = GaussianMixtureEM(1), GaussianMixtureEM(1)
+
+    def validate() -> None:
+        validated._validate_params()
+        validate_data(validated, X, dtype=[np.float64, np.float32])
+
+    fit, validation = medians(20 if quick else 200, partial(seconds, lambda: one.fit(X)), partial(seconds, validate))
+    peers, ours = np.median([import_seconds() for _ in range(3 if quick else 11)], axis=0).tolist()
+    figures = [
+        ("microseconds of one pass, K = 3", 1e6 * one_pass, 100),
+        ("milliseconds of a fit of K = 1 beyond validation", 1e3 * (fit - validation), 1),
+        ("milliseconds of import beyond sklearn.mixture", 1e3 * ours, 20),
+    ]
+    return Table(
+        "What surrounds the sums",
+        f"One EM pass of full covariances on Iris; a fit of one component, beyond scikit-learn's validation of "
+        f"parameters and rows ({1e3 * validation:.2f} ms); importing sklearn_em once sklearn.mixture is there (which "
+        f"takes {1e3 * peers:.0f} ms), in fresh processes.",
+        ["figure", "measured"],
+        [figure[:2] for figure in figures],
+        [at_most(*figure) for figure in figures],
+    )
+
+
+def import_seconds() -> list[float]:
+    """Time the import of sklearn.mixture, and then that of ours, in a fresh process."""
+    # In one process, as the difference of two long imports would be noise.
+    code = """
+import time
+begun = time.perf_counter()
+import sklearn.mixture
+between = time.perf_counter()
+import sklearn_em
+print(between - begun, time.perf_counter() - between)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return [float(figure) for figure in shown.split()]
+
+
+def tables(quick: bool) -> Iterator[Table]:
+    """Yield the fits, and then what surrounds them."""
+    X = oracles()["iris"]
+    yield whole_fits(X, 3 if quick else 15)
+    yield surroundings(X, quick)
+
+
+if __name__ == "__main__":
+    main(tables, __doc__)
