@@ -1,6 +1,7 @@
 """Some rows with their weights, and how data are cut into such blocks."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -63,8 +64,9 @@ class Partition:
     block_length: int
     group_length: int
 
-    @classmethod
-    def of(cls, n_rows: int, numbers_per_row: int, numbers_per_sum: int = 1) -> "Partition":
+    @staticmethod
+    @lru_cache(maxsize=64)
+    def of(n_rows: int, numbers_per_row: int, numbers_per_sum: int = 1) -> "Partition":
         """Cut so that a block's buffers stay near the cores, and all sums in some memory.
 
         Parameters
@@ -77,13 +79,13 @@ class Partition:
         """
         longest = min(max(_NUMBERS_PER_BLOCK // max(numbers_per_row, 1), _SHORTEST), _LONGEST)
         if n_rows <= longest:
-            return cls(n_rows, max(n_rows, 1), max(n_rows, 1))
+            return Partition(n_rows, max(n_rows, 1), max(n_rows, 1))
         n_blocks = -(-n_rows // longest)
         n_blocks = -(-n_blocks // _SHARES) * _SHARES
         block_length = -(-n_rows // n_blocks)
         n_groups = min(max(_MOST_NUMBERS_IN_SUMS // max(numbers_per_sum, 1), 4), _MOST_GROUPS)
         blocks_per_group = -(-n_blocks // n_groups)
-        return cls(n_rows, block_length, block_length * blocks_per_group)
+        return Partition(n_rows, block_length, block_length * blocks_per_group)
 
     @property
     def is_one_block(self) -> bool:

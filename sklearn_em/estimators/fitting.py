@@ -10,9 +10,8 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import Squarem, StoppingRule
-from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure
-from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
 from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, search
 from sklearn_em.starts.search import Candidate, Run, State
 
@@ -66,7 +65,8 @@ def fit_mixture(
         on_sample, scaled = model.on_sample(), _scaled(given, structure, problem.scale)
         params = scaled.parameters(structure)
         if params is not None:
-            starts, proposals = iter([[lambda: params]]), None
+            starts: Iterator[Iterable[Candidate]] = iter([[lambda: params]])
+            proposals = None
         else:
             space = StartSpace.of(problem)
             starts = _starts(model, space, scaled, method, n_components, rng)

@@ -68,7 +68,7 @@ class GaussianChart:
             Of all the data; packed in any layout and about any references.
         blur : ndarray of shape (p,)
         """
-        if not frame.alive.all():
+        if not frame.all_alive:
             return None
         spread = _spread(structure, frame, blur)
         if spread.ndim == 2 and not (spread > 0).all():
@@ -85,7 +85,7 @@ class GaussianChart:
 
     def vector(self, statistics: GaussianStatistics) -> np.ndarray | None:
         """Return the coordinates of `statistics`, or None where a component is empty or singular."""
-        if not statistics.alive.all():
+        if not statistics.all_alive:
             return None
         shift = _times(self.inverse_root, statistics.means - self.means)
         whitened = _congruent(self.inverse_root, _spread(self.structure, statistics, self.blur))
@@ -120,7 +120,7 @@ class GaussianChart:
         scatter = mass.reshape(-1, *[1] * (spread.ndim - 1)) * covariances
         sums = np.concatenate([mass[:, None], moments.packed(scatter), np.zeros(means.shape)], axis=1)
         point = GaussianStatistics(moments, sums.T, means)
-        return point if point.alive.all() else None
+        return point if point.all_alive else None
 
 
 def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ which does not change from pass to pass.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -27,19 +28,35 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn_em.gaussian.covariance.forms import Form
 
 
-@lru_cache(maxsize=32)
-def _packing(n_features: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the indices (i, j) of the entries that are kept, and the place of entry (i, j) among them, (p, p).
+@dataclass(frozen=True)
+class _Packing:
+    """How the symmetric z z^T is kept as a vector of length Q.
 
-    They are the pairs (i, i + d) modulo p: offset 0 is the diagonal, and offsets up to p / 2 meet each pair once (at
-    p / 2 itself from either end, so half of it is left out).
+    Attributes
+    ----------
+    kept : ndarray of shape (Q,)
+        The places in the flattened matrix of the entries that are kept: (i, i + d) modulo p, offset by offset. Offset 0
+        is the diagonal, and offsets up to p / 2 meet each pair once (at p / 2 itself from either end, so half of it is
+        left out).
+    place : ndarray of shape (p, p)
+        The place of entry (i, j) in the vector.
+    coefficient : ndarray of shape (Q,)
+        What an entry of the precision is multiplied by in the quadratic form: -1/2, or -1 where it stands for two.
     """
+
+    kept: np.ndarray
+    place: np.ndarray
+    coefficient: np.ndarray
+
+
+@lru_cache(maxsize=32)
+def _packing(n_features: int) -> _Packing:
     entries = np.arange(n_features * (n_features + 1) // 2)
     rows, offsets = entries % n_features, entries // n_features
-    kept = rows, (rows + offsets) % n_features
+    columns = (rows + offsets) % n_features
     place = np.empty((n_features, n_features), dtype=np.intp)
-    place[kept] = place[kept[::-1]] = entries
-    return kept, place
+    place[rows, columns] = place[columns, rows] = entries
+    return _Packing(rows * n_features + columns, place, np.where(offsets == 0, -0.5, -1.0))
 
 
 class Moments(ABC):
@@ -54,8 +71,8 @@ class Moments(ABC):
         """Write the quadratic features of z into `quadratic` (Q, b); `twice` (2 p, b) is z, and room for it again."""
 
     @abstractmethod
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
-        """Return the coefficients of the quadratic features in -z^T Sigma^-1 z / 2, (G, Q)."""
+    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+        """Write the coefficients of the quadratic features in -z^T Sigma^-1 z / 2 into `out` (K, Q)."""
 
     @abstractmethod
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
@@ -91,8 +108,8 @@ class _Full(Moments):
         return n_features * (n_features + 1) // 2
 
     def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
-        # Cyclic diagonals of z z^T are one product with the windows of z, z: two calls, where row by row takes p. Each is
-        # one long loop (half the time at p = 64), and each call makes two threads wait for the interpreter's lock.
+        # Cyclic diagonals of z z^T are one product with the windows of z, z: two calls, where row by row takes p. Each
+        # is one long loop (half the time at p = 64), and with every call threads wait for the interpreter's lock.
         p = len(twice) // 2
         z = twice[:p]
         twice[p:] = z
@@ -102,20 +119,18 @@ class _Full(Moments):
         if p % 2 == 0:
             np.multiply(z[: p // 2], z[p // 2 :], out=quadratic[whole * p :])
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
-        coefficients = -self.packed(form.matrices(precisions, n_features))
-        # The diagonal comes first; every other entry stands for two.
-        coefficients[:, :n_features] *= 0.5
-        return coefficients
+    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+        np.multiply(self.packed(form.matrices(precisions, n_features)), _packing(n_features).coefficient, out=out)
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
-        return quadratic.T[:, _packing(n_features)[1]]
+        return quadratic.T.take(_packing(n_features).place, axis=1)
 
     def packed(self, second: np.ndarray) -> np.ndarray:
-        return second[:, *_packing(second.shape[-1])[0]]
+        p = second.shape[-1]
+        return second.reshape(-1, p * p).take(_packing(p).kept, axis=1)
 
     def weighted_second(self, z: np.ndarray, resp: np.ndarray) -> np.ndarray:
-        return ((z * resp) @ z.T)[_packing(len(z))[0]]
+        return ((z * resp) @ z.T).take(_packing(len(z)).kept)
 
     def outer(self, vectors: np.ndarray) -> np.ndarray:
         return vectors[:, :, None] * vectors[:, None, :]
@@ -134,8 +149,8 @@ class _Diagonal(Moments):
     def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
         np.square(twice[: len(quadratic)], out=quadratic)
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
-        return -0.5 * form.diagonal(precisions, n_features)
+    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+        np.multiply(form.diagonal(precisions, n_features), -0.5, out=out)
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
         return quadratic.T
@@ -164,8 +179,8 @@ class _Isotropic(Moments):
         z = twice[: len(twice) // 2]
         np.einsum("pb,pb->b", z, z, out=quadratic[0])
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
-        return -0.5 * precisions
+    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+        np.multiply(precisions, -0.5, out=out)
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
         return quadratic.T
@@ -195,8 +210,8 @@ class _Common(_Full):
     def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
         pass
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int) -> np.ndarray:
-        return np.empty((len(precisions), 0))
+    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+        pass
 
 
 FULL = _Full()

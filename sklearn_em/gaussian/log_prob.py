@@ -19,6 +19,7 @@ LOG_2PI = float(np.log(2 * np.pi))
 _TIGHT = 1e6
 # Stands for the log density of a component of weight 0.
 _IMPOSSIBLE = -1e300
+_NONE = np.empty(0, dtype=np.intp)
 # Beyond this many features phi, with its p^2 / 2 rows, costs more than projecting each component by itself.
 _MOST_FEATURES_FOR_PHI = 64
 
@@ -40,8 +41,9 @@ class Densities:
         The coefficients of the features.
     tight : ndarray of int
         The components evaluated about their own mean.
-    reference : ndarray of shape (K, p)
-        The point about which each component's moments are to be summed: c, or a point inside a tight component.
+    reference : ndarray of shape (K, p) or (1, p)
+        The point about which each component's moments are to be summed: c, or a point inside a tight component. One row
+        where all are summed about c.
     """
 
     gaussians: Gaussians
@@ -88,13 +90,15 @@ class Densities:
 
         moments = structure.moments
         kappa = (spread * (shift**2 + form.diagonal(gaussians.covariances, p))).sum(axis=1)
-        tight = np.flatnonzero(kappa > _TIGHT)
+        tight = np.flatnonzero(kappa > _TIGHT) if kappa.max() > _TIGHT else _NONE
         if structure.shared and apart is None and not tight.size:
             moments = COMMON
         elif moments is FULL and p > _MOST_FEATURES_FOR_PHI:
             tight = np.arange(len(shift))
-        reference = np.repeat(centre[None], len(shift), axis=0)
-        reference[tight] = gaussians.means[tight]
+        reference = centre[None]
+        if tight.size or apart is not None:
+            reference = np.repeat(reference, len(shift), axis=0)
+            reference[tight] = gaussians.means[tight]
         if apart is not None:
             known = np.flatnonzero(~np.isnan(apart[:, 0]))
             tight = np.union1d(tight, known)
@@ -105,17 +109,17 @@ class Densities:
         else:
             if tight.size:
                 shift[tight] = 0.0
-            linear = (form.matrices(precisions, p) @ shift[:, :, None])[:, :, 0]
+            linear = form.times(precisions, shift)
             theta = np.empty((len(shift), moments.length(p)))
             theta[:, 0] = constant - 0.5 * (linear * shift).sum(axis=1)
-            theta[:, 1:-p] = moments.coefficients(form, precisions, p)
+            moments.coefficients(form, precisions, p, theta[:, 1:-p])
             theta[:, -p:] = linear
         return cls(gaussians, moments, centre, constant, theta, tight, reference)
 
     @property
     def numbers_per_row(self) -> int:
         """How many numbers a worker holds for each row of a block."""
-        n_components, n_features = self.reference.shape
+        n_components, n_features = self.gaussians.means.shape
         return self.theta.shape[1] + n_features + n_components + (2 * n_features if self.tight.size else 0)
 
     def buffer(self, length: int) -> FeatureBuffer:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sklearn_em.em.result import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.forms import ill_defined
 from sklearn_em.gaussian.covariance.structure import Structure
@@ -22,7 +21,7 @@ def blurred_covariances(structure: Structure, statistics: GaussianStatistics, bl
     cloud = statistics.moments.of_diagonal(blur)
     if statistics.total is not None:
         return structure.estimate(scatter + mass.sum() * cloud, mass, len(blur))
-    if not statistics.alive.all():
+    if not statistics.all_alive:
         scatter, mass = scatter[statistics.alive], mass[statistics.alive]
     return structure.estimate(scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud, mass, len(blur))
 
@@ -52,9 +51,10 @@ def m_step(
     DegenerateError
         If a covariance is singular.
     """
-    kept, means = statistics.alive, statistics.means
+    means = statistics.means
     covariances = blurred_covariances(structure, statistics, blur)
-    if not kept.all():
+    if not statistics.all_alive:
+        kept = statistics.alive
         means = np.where(kept[:, None], means, previous.means)
         if not structure.shared:
             estimated, covariances = covariances, previous.covariances.copy()
@@ -65,7 +65,7 @@ def m_step(
 
 
 def lost_digits(statistics: GaussianStatistics, estimated: Gaussians) -> np.ndarray:
-    """Return the components whose scatter lost its digits when it was moved to their mean, (K,) of bool.
+    """Return which components' scatter lost its digits when it was moved to their mean, (K,) of bool.
 
     A component can become tight within one M-step; its moments then have to be summed again about a point inside it.
     """

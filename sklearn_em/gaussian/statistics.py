@@ -26,8 +26,8 @@ class GaussianStatistics:
         The layout of the quadratic features.
     sums : ndarray of shape (F, K)
         Sums of ones, of the quadratic features, and of z.
-    reference : ndarray of shape (K, p)
-        The point about which each component was summed.
+    reference : ndarray of shape (K, p) or (1, p)
+        The point about which each component was summed, or all of them.
     total : ndarray of shape (p, p), optional
         COMMON moments only: the second moment of all rows about the reference.
     """
@@ -52,10 +52,15 @@ class GaussianStatistics:
         return self.mass > _NO_MASS * self.mass.sum()
 
     @cached_property
+    def all_alive(self) -> bool:
+        """Whether every component has mass, as nearly always."""
+        return bool(self.mass.min() > _NO_MASS * self.mass.sum())
+
+    @cached_property
     def shift(self) -> np.ndarray:
         """The mean of each component less its reference, (K, p); 0 where there is no mass."""
         first = self.sums[-self.reference.shape[1] :]
-        mass = self.mass if self.alive.all() else np.where(self.mass > 0, self.mass, 1.0)
+        mass = self.mass if self.all_alive else np.where(self.mass > 0, self.mass, 1.0)
         return (first / mass).T
 
     @cached_property
@@ -68,7 +73,7 @@ class GaussianStatistics:
         p = self.reference.shape[1]
         explained = self.moments.outer(self.shift)
         if self.total is not None:
-            return (self.total - np.tensordot(self.mass, explained, axes=1))[None]
+            return self.total - (self.mass @ explained.reshape(-1, p * p)).reshape(1, p, p)
         between = self.mass.reshape(-1, *[1] * (explained.ndim - 1)) * explained
         return self.moments.second(self.sums[1:-p], p) - between
 
@@ -79,7 +84,8 @@ class Accumulator:
     def __init__(self, densities: Densities):
         self._densities = densities
         self._sums: np.ndarray | None = None
-        self._tight = np.zeros((densities.moments.length(densities.gaussians.n_features), densities.tight.size))
+        if densities.tight.size:
+            self._tight = np.zeros((densities.moments.length(densities.gaussians.n_features), densities.tight.size))
 
     def add(self, block: FeatureBuffer, resp: np.ndarray) -> None:
         """Add the rows in `block` with responsibilities (K, b), already times the row weights."""
@@ -99,7 +105,7 @@ class Accumulator:
         """Return the sums of all blocks so far."""
         d, sums = self._densities, self._sums
         if sums is None:
-            sums = np.zeros((len(self._tight), len(d.reference)))
+            sums = np.zeros((len(self._tight), len(d.gaussians.means)))
         if d.tight.size:
             sums[:, d.tight] = self._tight
         return GaussianStatistics(d.moments, sums, d.reference)

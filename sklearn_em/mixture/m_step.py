@@ -12,5 +12,5 @@ def mixing_weights(statistics: GaussianStatistics) -> np.ndarray:
     ----------
     Bishop (2006), "Pattern Recognition and Machine Learning", equation 9.26.
     """
-    mass = statistics.mass if statistics.alive.all() else np.where(statistics.alive, statistics.mass, 0.0)
+    mass = statistics.mass if statistics.all_alive else np.where(statistics.alive, statistics.mass, 0.0)
     return mass / mass.sum()

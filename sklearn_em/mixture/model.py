@@ -110,8 +110,8 @@ class GaussianMixtureModel:
     def m_step(self, statistics: MixtureStatistics, previous: MixtureParameters) -> MixtureParameters:
         """Maximise the bound in closed form.
 
-        Where a covariance comes out so narrow that the moments had no digits left for it, those of `previous` are summed
-        again about a point inside it.
+        Where a covariance comes out so narrow that the moments had no digits left for it, those of `previous` are
+        summed again about a point inside it.
         """
         gaussian = statistics.gaussian
         try:
@@ -228,4 +228,3 @@ class GaussianMixtureModel:
     @cached_property
     def _features(self) -> dict[tuple[Moments, bool, bool], FeatureBuffer]:
         return {}
-

@@ -15,8 +15,8 @@ from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureS
 Run = Result[MixtureParameters, MixtureStatistics]
 State = LoopState[MixtureParameters, MixtureStatistics]
 Candidate = Callable[[], MixtureParameters]
-# Moves away from parameters, given which components are suspect.
-Proposals = Callable[[MixtureParameters, np.ndarray], list[Candidate]]
+# Moves away from parameters, given which components are suspect, and whether to make moves that promise little.
+Proposals = Callable[[MixtureParameters, np.ndarray, bool], list[Candidate]]
 
 # Passes before candidates are compared: after five their order says little about where they end.
 SCREENING_PASSES = 15
@@ -84,24 +84,35 @@ class _Judged:
 
 
 class _Neighbours:
-    """Solutions one move away from the best one so far, after a few passes, the most promising first."""
+    """Solutions one move away from the best one so far, after a few passes, the most promising first.
+
+    Attributes
+    ----------
+    to_beat : float
+        The objective on the sample of the end that the best solution comes to there.
+    """
 
     def __init__(self, on_sample: GaussianMixtureModel, proposals: Proposals, stopping: StoppingRule):
-        self._on_sample, self._proposals = on_sample, proposals
+        self._on_sample, self._proposals, self._stopping = on_sample, proposals, stopping
         self._short = replace(stopping, max_iter=_FIRST_PASSES)
         self._around: MixtureParameters | None = None
         self._left: list[Run] = []
 
-    def next(self, best: _Judged) -> Run:
+    def next(self, best: _Judged, all_of_them: bool = True) -> Run:
         """Return the most promising one that was not returned before; raise DegenerateError if there is none."""
-        if self._around is not best.run.params or not self._left:
-            self._around, self._left = best.run.params, self._made(best)
+        if self._around is not best.run.params:
+            self._around, self._left = best.run.params, []
+            # What is best on all the data can be bettered on the sample without being another optimum.
+            end = run(self._on_sample, begin(self._on_sample, best.run.params), self._stopping)
+            self.to_beat = end.objective
+        if not self._left:
+            self._left = self._made(best, all_of_them)
         return self._left.pop(0)
 
-    def _made(self, best: _Judged) -> list[Run]:
+    def _made(self, best: _Judged, all_of_them: bool) -> list[Run]:
         ends: list[_Judged] = []
         failure = DegenerateError("No component can be moved.")
-        for make in self._proposals(best.run.params, best.spurious):
+        for make in self._proposals(best.run.params, best.spurious, all_of_them):
             try:
                 end = run(self._on_sample, begin(self._on_sample, make()), self._short)
             except DegenerateError as error:
@@ -163,7 +174,7 @@ def search(
         watch = None if callback is None else partial(callback, number)
         try:
             if neighbours is not None and best is not None:
-                end = _moved(model, on_sample, best, neighbours.next(best), stopping, watch, accelerator)
+                end = _moved(model, on_sample, best, neighbours, True, stopping, watch, accelerator)
             elif (makers := next(starts, None)) is not None:
                 state = _first(model, on_sample, makers, neighbours, stopping, accelerator)
                 end = run(model, state, stopping, watch)
@@ -189,23 +200,23 @@ def _moved(
     model: GaussianMixtureModel,
     on_sample: GaussianMixtureModel,
     best: _Judged,
-    end: Run,
+    neighbours: _Neighbours,
+    all_of_them: bool,
     stopping: StoppingRule,
     watch: Callable[[State], object] | None,
     accelerator: Squarem[MixtureStatistics] | None,
 ) -> Run:
-    """Go on from the end of a move's first passes, as long as there is hope that it will be better than the best."""
-    to_beat = best.run.objective if on_sample is model else begin(on_sample, best.run.params).trace[-1]
-    while not (end.objective > to_beat + _BETTER or best.is_spurious):
-        passes = min(len(end.trace) - 1 + _MORE_PASSES, stopping.max_iter)
-        ended = end.status is not Status.MAX_ITER or len(end.trace) > stopping.max_iter
-        hopeless = len(end.trace) > SCREENING_PASSES // 2 and (
-            end.objective + remaining_gain(end.trace, end.n_iter) <= to_beat + _BETTER
-        )
-        if ended or hopeless:
+    """Go on from the most promising neighbour, as long as there is hope that it will be better than the best."""
+    end = neighbours.next(best, all_of_them)
+    # Of two ends at one optimum, each less than tol from it, either can be higher.
+    better = neighbours.to_beat + stopping.tol + _BETTER
+    while not (end.objective > better or best.is_spurious):
+        ended = end.status is not Status.MAX_ITER or end.n_iter >= stopping.max_iter
+        if ended or end.objective + remaining_gain(end.trace, end.n_iter) <= better:
             # A sample's objective is not that of all the data, but the distance from the best one is close to it.
-            trace = tuple(value - to_beat + best.run.objective for value in end.trace)
+            trace = tuple(value - neighbours.to_beat + best.run.objective for value in end.trace)
             return replace(end, trace=trace, status=Status.OUTRUN)
+        passes = min(end.n_iter + _MORE_PASSES, stopping.max_iter)
         end = run(on_sample, LoopState(end.params, end.statistics, end.trace), replace(stopping, max_iter=passes))
     return run(model, _onward(model, on_sample, end, accelerator), stopping, watch)
 
@@ -220,8 +231,8 @@ def _first(
 ) -> State:
     """Return the state from which a start goes on with all the data.
 
-    It is the best of some candidates after a short run; where no two of them came to one end there may be better ones, and
-    a few moves look for them. Where there is nothing to choose, or no time, it is the first that is valid.
+    It is the best of some candidates after a short run; where no two of them came to one end there may be better ones,
+    and a few moves look for them. Where there is nothing to choose, or no time, it is the first that is valid.
     """
     short = replace(stopping, max_iter=SCREENING_PASSES)
     ends: list[_Judged] = []
@@ -234,7 +245,7 @@ def _first(
             params = make()
             if len(head) == 1:
                 return begin(model, params, accelerator)
-            judged = _Judged.of(on_sample, run(on_sample, begin(on_sample, params), short))
+            judged = _Judged.of(on_sample, run(on_sample, begin(on_sample, params, accelerator), short))
         except DegenerateError as error:
             failure = failure or error
             continue
@@ -251,9 +262,9 @@ def _first(
         best = _Judged.of(on_sample, run(on_sample, state, stopping))
         for _ in range(_MOVES_PER_START):
             try:
-                end = _moved(on_sample, on_sample, best, neighbours.next(best), stopping, None, accelerator)
+                end = _moved(on_sample, on_sample, best, neighbours, False, stopping, None, accelerator)
             except DegenerateError:
-                continue
+                break
             judged = _Judged.of(on_sample, end)
             if end.status is not Status.OUTRUN and judged.is_better(best):
                 best = judged
@@ -264,7 +275,7 @@ def _agreed(on_sample: GaussianMixtureModel, ends: list[_Judged], best: _Judged 
     """Tell whether two candidates have come to the best end, so that it is likely to be the best there is."""
     if best is None or best.is_spurious:
         return False
-    near = _SAME / on_sample.problem.weight
+    near = _SAME / on_sample.problem.n_rows
     return sum(abs(end.run.objective - best.run.objective) < near for end in ends) >= 2
 
 

@@ -1,7 +1,7 @@
 """Where one cluster falls apart into two: the best of many cuts, by the likelihood of two Gaussians in place of one.
 
-A component that covers two clusters is as wide as both, so no row looks badly explained by it; what gives it away is that
-its rows are not Gaussian. Two Gaussians, each with its own rows, explain n rows of weight w better than one by
+A component that covers two clusters is as wide as both, so no row looks badly explained by it; what gives it away is
+that its rows are not Gaussian. Two Gaussians, each with its own rows, explain rows of weight w better than one by
 
     sum over the two sides of  w_s log(w_s / w) - w_s / 2 log |S_s|,   less the same of the whole
 
@@ -9,23 +9,24 @@ the gain of the classification likelihood. It is negative for rows that are Gaus
 
 References
 ----------
-Celeux and Govaert (1992), "A classification EM algorithm for clustering and two stochastic versions", section 3. Tyler,
-Critchley, Duembgen and Oja (2009), "Invariant co-ordinate selection", section 3: the directions of fourth moments.
+Celeux and Govaert (1992), "A classification EM algorithm for clustering and two stochastic versions", section 3.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from sklearn_em.starts.space import rounded
 
-# Directions through two random rows, besides those of the fourth moments.
-_RANDOM_DIRECTIONS = 16
+# A straight cut is tried across this many directions.
+_DIRECTIONS = 16
 # Steps of classification EM after the straight cut.
 _REFINEMENTS = 2
 # With more features than this the cut stays straight and is judged along its direction alone.
 _MOST_FEATURES = 32
-_SMALLEST_LENGTH = 1e-12
+# In whitened coordinates.
+_SAME_PLACE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Split:
     side: np.ndarray
 
 
-def splits(z: np.ndarray, weight: np.ndarray, row: float, min_rows: int, rng: np.random.RandomState) -> list[Split]:
+def splits(
+    z: np.ndarray, weight: np.ndarray, row: float, min_rows: int, most: int, rng: np.random.RandomState
+) -> list[Split]:
     """Return the best distinct cuts of a cluster, the best first.
 
     Parameters
@@ -49,11 +52,14 @@ def splits(z: np.ndarray, weight: np.ndarray, row: float, min_rows: int, rng: np
         The weight of an average row.
     min_rows : int
         How many rows' worth of weight each side must have.
+    most : int
+        How many cuts to return at most.
     rng : RandomState
     """
-    z = _whitened(z, weight)
-    if z is None:
+    whitened = _whitened(z, weight)
+    if whitened is None:
         return []
+    z = whitened
     # Some rows' worth of the whole cluster, so that rows close together by chance do not look like a cluster.
     prior = (len(z) + 1) * row
     sides, gains = _straight(z, weight, prior, min_rows * row, _directions(z, weight, rng))
@@ -63,37 +69,40 @@ def splits(z: np.ndarray, weight: np.ndarray, row: float, min_rows: int, rng: np
     sides = np.where(heavier[:, None], sides, ~sides)
     found: list[Split] = []
     for place in np.argsort(-rounded(gains / weight.sum()), kind="stable"):
-        if np.isfinite(gains[place]) and not any((sides[place] == other.side).all() for other in found):
+        if len(found) == most or not np.isfinite(gains[place]):
+            break
+        if not any((sides[place] == other.side).all() for other in found):
             found.append(Split(float(gains[place]), sides[place]))
     return found
 
 
 def _whitened(z: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
     z = z - (z @ weight / weight.sum())[:, None]
-    values, vectors = np.linalg.eigh((z * weight) @ z.T / weight.sum())
-    if not values[0] > _SMALLEST_LENGTH * values[-1]:
+    try:
+        # Not by eigenvectors, which rounding turns any way where variances are equal.
+        root = np.linalg.cholesky((z * weight) @ z.T / weight.sum())
+    except np.linalg.LinAlgError:
         return None
-    return (vectors / np.sqrt(values)).T @ z
+    return solve_triangular(root, z, lower=True)
 
 
 def _directions(z: np.ndarray, weight: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Return unit vectors (d, p): eigenvectors of the fourth moments, and lines through two rows."""
-    p = len(z)
-    if p == 1:
+    """Return unit vectors (d, p), the directions from one random row to another."""
+    if len(z) == 1:
         return np.ones((1, 1))
-    fourth = (z * (weight * np.square(z).sum(axis=0))) @ z.T
     share = np.cumsum(weight)
-    ends = np.searchsorted(share, rng.uniform(size=(2, _RANDOM_DIRECTIONS)) * share[-1], side="right")
-    lines = np.diff(z[:, np.minimum(ends, len(weight) - 1)], axis=1)[:, 0].T
+    ends = np.searchsorted(share, rng.uniform(size=(2, _DIRECTIONS)) * share[-1], side="right")
+    start, end = np.minimum(ends, len(weight) - 1)
+    lines = (z[:, end] - z[:, start]).T
     length = np.sqrt(np.square(lines).sum(axis=1))
-    kept = length > _SMALLEST_LENGTH
-    return np.concatenate([np.linalg.eigh(fourth)[1].T, lines[kept] / length[kept, None]])
+    apart = length > _SAME_PLACE
+    return lines[apart] / length[apart, None]
 
 
 def _straight(
     z: np.ndarray, weight: np.ndarray, prior: float, least: float, directions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best cut across each direction, (d, m) of bool, and its gain along the direction, (d,)."""
+    """Return the best two cuts across each direction, (d, m) of bool, and their gains along the direction, (d,)."""
     along = directions @ z
     order = np.argsort(along, axis=1, kind="stable")
     along, sorted_weight = np.take_along_axis(along, order, axis=1), weight[order]
@@ -103,11 +112,14 @@ def _straight(
     left = _one_dimensional(mass, first, second, all_mass, prior)
     rest = np.where(allowed, all_mass - mass, 1.0)
     gains = left + _one_dimensional(rest, all_first - first, all_second - second, all_mass, prior)
-    gains = np.where(allowed, gains, -np.inf)
-    last = np.argmax(rounded(gains / all_mass), axis=1)
+    # On either side of the middle, so that a tail does not hide the other one.
+    lighter = rounded(mass / all_mass) <= 0.5
+    gains = np.concatenate([np.where(allowed & half, gains, -np.inf) for half in (lighter, ~lighter)])
+    last = np.argmax(rounded(gains / weight.sum()), axis=1)
     best = gains[np.arange(len(gains)), last]
     possible = np.isfinite(best)
-    sides = np.argsort(order[possible], axis=1) <= last[possible, None]
+    rank = np.argsort(order, axis=1)
+    sides = np.concatenate([rank, rank])[possible] <= last[possible, None]
     return sides, best[possible]
 
 
@@ -126,7 +138,7 @@ def _refined(
     products = (z[:, None] * z).reshape(p * p, -1)
 
     def gaussian(side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return weight log(weight / total) - weight / 2 log |S| of each side, and the log joint density of all rows."""
+        """Return w_s log(w_s / w) - w_s / 2 log |S_s| of each cut, and the log joint density of all rows."""
         member = side * weight
         mass = member.sum(axis=1)
         mean = (member @ z.T) / mass[:, None]

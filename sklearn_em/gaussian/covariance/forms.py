@@ -67,6 +67,10 @@ class Form(ABC):
         """Return P_g^T z for one g: (p, b) to (p, b); the columns have unit covariance if z has Sigma_g."""
 
     @abstractmethod
+    def times(self, array: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """Return the products of covariances or precisions with vectors (K, p)."""
+
+    @abstractmethod
     def diagonal(self, array: np.ndarray, n_features: int) -> np.ndarray:
         """Return the diagonals of covariances or precisions, (G, p)."""
 
@@ -101,9 +105,8 @@ class _Ellipsoidal(Form):
         # 1 over the diagonal of P are the roots of the pivots; a factorisation that failed left 0.
         most = 1 / (_PIVOT_ROUNDING * covariances.shape[-1])
         share = result.diagonal(axis1=-2, axis2=-1) ** 2 * covariances.diagonal(axis1=-2, axis2=-1)
-        good = (share > 0) & (share < most)
-        if not good.all():
-            raise ill_defined(np.flatnonzero(~good.all(axis=-1)))
+        if not (share.min() > 0 and share.max() < most):
+            raise ill_defined(np.flatnonzero(~((share > 0) & (share < most)).all(axis=-1)))
         return result
 
     def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
@@ -126,6 +129,9 @@ class _Ellipsoidal(Form):
     def project(self, precision_cholesky: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return precision_cholesky.T @ rows
 
+    def times(self, array: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        return (array @ vectors[:, :, None])[:, :, 0]
+
     def diagonal(self, array: np.ndarray, n_features: int) -> np.ndarray:
         return array.diagonal(axis1=-2, axis2=-1)
 
@@ -147,9 +153,8 @@ class _Ellipsoidal(Form):
 
 class _AxisAligned(Form):
     def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
-        bad = np.flatnonzero(~(covariances > 0).all(axis=-1))
-        if bad.size:
-            raise ill_defined(bad)
+        if not covariances.min() > 0:
+            raise ill_defined(np.flatnonzero(~(covariances > 0).all(axis=-1)))
         return 1 / np.sqrt(covariances)
 
     def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
@@ -173,8 +178,11 @@ class _AxisAligned(Form):
     def project(self, precision_cholesky: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return precision_cholesky[:, None] * rows
 
+    def times(self, array: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        return array * vectors
+
     def diagonal(self, array: np.ndarray, n_features: int) -> np.ndarray:
-        return np.broadcast_to(array, (len(array), n_features))
+        return array if array.shape[-1] == n_features else np.repeat(array, n_features, axis=1)
 
     def rescale(self, array: np.ndarray, factor: np.ndarray) -> np.ndarray:
         return array * factor[: array.shape[-1]] ** 2
