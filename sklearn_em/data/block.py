@@ -8,9 +8,9 @@ import numpy as np
 # A worker's buffers for one block: 2^19 numbers are 4 MiB. In shorter blocks, which would fit the level-2 cache whole,
 # two threads mostly wait for each other: every call of NumPy gives the interpreter's lock away and takes it back.
 _NUMBERS_PER_BLOCK = 2**19
-_SHORTEST, _LONGEST = 192, 8192
-# Blocks are multiples of this many to a pass, so that two, four or eight workers get equal shares.
-_SHARES = 8
+_SHORTEST, _LONGEST = 192, 2**15
+# Blocks are multiples of this many to a pass, so that two or four workers get equal shares.
+_SHARES = 4
 # Blocks are summed in at most this many groups, whose sums are then added in order.
 _MOST_GROUPS = 32
 # All groups' sums together: 2^22 numbers of 8 bytes are 32 MiB.

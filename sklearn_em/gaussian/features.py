@@ -19,8 +19,9 @@ which does not change from pass to pass.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -67,8 +68,11 @@ class Moments(ABC):
         """Return the number of quadratic features."""
 
     @abstractmethod
-    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
-        """Write the quadratic features of z into `quadratic` (Q, b); `twice` (2 p, b) is z, and room for it again."""
+    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+        """Return the function that writes the quadratic features of z into `quadratic` (Q, b).
+
+        `twice` (2 p, b) is z, and room for it again.
+        """
 
     @abstractmethod
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
@@ -107,17 +111,23 @@ class _Full(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return n_features * (n_features + 1) // 2
 
-    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
-        # Cyclic diagonals of z z^T are one product with the windows of z, z: two calls, where row by row takes p. Each
-        # is one long loop (half the time at p = 64), and with every call threads wait for the interpreter's lock.
+    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+        # Cyclic diagonals of z z^T are one product with the windows of z, z. So there are three calls where row by row
+        # takes p: with every call threads wait for the interpreter's lock, and at p = 64 it takes half the time.
         p = len(twice) // 2
-        z = twice[:p]
-        twice[p:] = z
         whole = (p + 1) // 2
+        z, again = twice[:p], twice[p:]
         windows = sliding_window_view(twice, p, axis=0)[:whole].swapaxes(1, 2)
-        np.multiply(z, windows, out=quadratic[: whole * p].reshape(whole, p, -1))
-        if p % 2 == 0:
-            np.multiply(z[: p // 2], z[p // 2 :], out=quadratic[whole * p :])
+        diagonals = quadratic[: whole * p].reshape(whole, p, -1)
+        half = z[: p // 2], z[p // 2 :], quadratic[whole * p :]
+
+        def fill() -> None:
+            np.copyto(again, z)
+            np.multiply(z, windows, out=diagonals)
+            if p % 2 == 0:
+                np.multiply(half[0], half[1], out=half[2])
+
+        return fill
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         np.multiply(self.packed(form.matrices(precisions, n_features)), _packing(n_features).coefficient, out=out)
@@ -146,8 +156,8 @@ class _Diagonal(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return n_features
 
-    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
-        np.square(twice[: len(quadratic)], out=quadratic)
+    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+        return partial(np.square, twice[: len(quadratic)], out=quadratic)
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         np.multiply(form.diagonal(precisions, n_features), -0.5, out=out)
@@ -175,9 +185,9 @@ class _Isotropic(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return 1
 
-    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
+    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         z = twice[: len(twice) // 2]
-        np.einsum("pb,pb->b", z, z, out=quadratic[0])
+        return partial(np.einsum, "pb,pb->b", z, z, out=quadratic[0])
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         np.multiply(precisions, -0.5, out=out)
@@ -207,8 +217,8 @@ class _Common(_Full):
     def n_quadratic(self, n_features: int) -> int:
         return 0
 
-    def fill(self, twice: np.ndarray, quadratic: np.ndarray) -> None:
-        pass
+    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+        return lambda: None
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         pass
@@ -237,22 +247,32 @@ class FeatureBuffer:
         self._moments = moments
         self._rows = np.empty((n_features, length)) if with_rows else None
         if moments is not None:
-            # z is kept twice, one after the other: see `_Full.fill`.
+            # z is kept twice, one after the other: see `_Full.filler`.
             self._room = np.empty((moments.length(n_features) + n_features, length))
             self._room[0] = 1.0
+        self._n_rows = -1
 
     def load(self, rows: np.ndarray, scale: np.ndarray, centre: np.ndarray) -> None:
         """Take `rows` (b, p) times `scale` (p,), about `centre` (p,)."""
-        b, p = rows.shape
+        if len(rows) != self._n_rows:
+            self._cut(*rows.shape)
         if self._rows is not None:
-            self.rows = np.multiply(rows.T, scale[:, None], out=self._rows[:, :b])
+            np.multiply(rows.T, scale[:, None], out=self.rows)
         if self._moments is None:
             return
-        room = self._room[:, :b]
-        self.phi, self.z, twice = room[:-p], room[-2 * p : -p], room[-2 * p :]
         if self._rows is None:
             np.multiply(rows.T, scale[:, None], out=self.z)
             self.z -= centre[:, None]
         else:
             np.subtract(self.rows, centre[:, None], out=self.z)
-        self._moments.fill(twice, self.phi[1:-p])
+        self._fill()
+
+    def _cut(self, b: int, p: int) -> None:
+        """Cut the room for b rows: most blocks are of one length, and views cost as much as short work on them."""
+        self._n_rows = b
+        if self._rows is not None:
+            self.rows = self._rows[:, :b]
+        if self._moments is not None:
+            room = self._room[:, :b]
+            self.phi, self.z = room[:-p], room[-2 * p : -p]
+            self._fill = self._moments.filler(room[-2 * p :], self.phi[1:-p])
