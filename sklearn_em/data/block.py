@@ -17,15 +17,23 @@ _MOST_GROUPS = 32
 _MOST_NUMBERS_IN_SUMS = 2**22
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """Rows (b, p) as they lie in the data, and their weights (b,), or None where all weigh 1."""
 
     rows: np.ndarray
     weight: np.ndarray | None
 
+    @property
+    def kept(self) -> "Block":
+        """The rows of positive weight."""
+        if self.weight is None or self.weight.all():
+            return self
+        kept = self.weight > 0
+        return Block(self.rows[kept], self.weight[kept])
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class ArraySource:
     """Rows in an array or memory map, never copied as a whole."""
 
@@ -52,7 +60,7 @@ class ArraySource:
         return Block(self.rows[start:stop], None if self.weight is None else self.weight[start:stop])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Partition:
     """The cut of n rows into blocks, and of the blocks into groups.
 

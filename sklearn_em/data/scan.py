@@ -7,44 +7,15 @@ import numpy as np
 
 from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
+from sklearn_em.data.sample import Sample, draw_sample
 
-# Up to this many rows (or this many per component) the sample is all the data.
-_SAMPLE_ROWS = 8192
-_SAMPLE_ROWS_PER_COMPONENT = 128
 # The interquartile range of a Gaussian in standard deviations.
 _INTERQUARTILE_RANGE = 1.3489795003921634
-# Directions with less than this share of the largest variance are not distances but noise.
-_RANK = 1e-10
 # A standard deviation below this many units in the last place of the largest value is rounding.
 _CONSTANT = 8 * np.finfo(float).eps
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Distinct rows (m, p) in lexicographic order, with the sum of the weights of each (m,), all positive."""
-
-    rows: np.ndarray
-    weight: np.ndarray
-
-    @classmethod
-    def of(cls, rows: np.ndarray, weight: np.ndarray) -> "Sample":
-        """Merge equal rows."""
-        # + 0.0 turns -0.0 into 0.0, its equal.
-        rows = rows + 0.0
-        width = 1
-        while True:
-            # Most data are told apart by their first features: sort by few, and by more only where that is not so.
-            order = np.lexsort(rows[:, :width].T[::-1])
-            same = (rows[order[1:], :width] == rows[order[:-1], :width]).all(axis=1)
-            if width >= rows.shape[1] or not same.any():
-                break
-            width *= 4
-        first = np.concatenate([[True], ~same])
-        merged = np.bincount(np.cumsum(first) - 1, weights=weight[order])
-        return cls(rows[order[first]], merged)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """What every later step knows about the data. Lengths are in the data's units times `scale`.
 
@@ -88,13 +59,6 @@ def power_of_two_near(spread: np.ndarray) -> np.ndarray:
     return np.ldexp(1.0, np.clip(-exponent, -1000, 1000))
 
 
-def whitening(covariance: np.ndarray) -> np.ndarray:
-    """Return W (p, r) such that the columns of z W are uncorrelated with unit variance if z has this covariance."""
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > _RANK * values[-1]
-    return vectors[:, kept] / np.sqrt(values[kept])
-
-
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
     """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
     order = np.argsort(values, axis=0, kind="stable")
@@ -126,7 +90,7 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     weight, shift, scatter = _moments(source, partition, unit, about, workers)
     spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
 
-    sample, is_whole = _sample(source, unit, about + shift, scatter, weight, n_components)
+    sample, is_whole = draw_sample(source, unit, about + shift, scatter, weight, n_components)
     lower, centre, upper = weighted_quantiles(sample.rows, sample.weight, (0.25, 0.5, 0.75))
     robust = (upper - lower) / _INTERQUARTILE_RANGE
     robust = np.where(robust > 0, np.minimum(robust, spread), spread)
@@ -154,16 +118,12 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     )
 
 
-def _positive_weight(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    return rows if weight is None or weight.all() else rows[weight > 0]
-
-
 def _box(source: ArraySource, partition: Partition, workers: Workers) -> tuple[np.ndarray, np.ndarray]:
     def of_group(start: int) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.full(source.n_features, np.inf), np.full(source.n_features, -np.inf)
         for span in partition.blocks(start):
             block = source.block(*span)
-            rows = _positive_weight(block.rows, block.weight)
+            rows = block.kept.rows
             np.minimum(low, rows.min(axis=0, initial=np.inf), out=low)
             np.maximum(high, rows.max(axis=0, initial=-np.inf), out=high)
         return low, high
@@ -174,9 +134,13 @@ def _box(source: ArraySource, partition: Partition, workers: Workers) -> tuple[n
 
 def _typical_row(source: ArraySource) -> np.ndarray:
     """Return the median of some rows: close enough to the bulk that sums about it keep their digits."""
-    places = np.arange(source.n_rows) if source.weight is None else np.flatnonzero(source.weight)
-    rows = source.rows[places[:: max(1, len(places) // 64)]].astype(float)
-    return np.median(rows, axis=0)
+    spread = slice(None, None, max(1, source.n_rows // 64))
+    rows = source.rows[spread]
+    if source.weight is not None:
+        weighty = source.weight[spread] > 0
+        # One row will do where all of these were left out.
+        rows = rows[weighty] if weighty.any() else source.rows[[source.weight.argmax()]]
+    return np.median(rows.astype(float), axis=0)
 
 
 def _moments(
@@ -199,50 +163,3 @@ def _moments(
     weight, shift = float(sums[p, p]), sums[p, :p] / sums[p, p]
     scatter = sums[:p, :p] - weight * shift[:, None] * shift
     return weight, shift, (scatter + scatter.T) / 2
-
-
-def _sample(
-    source: ArraySource,
-    unit: np.ndarray,
-    mean: np.ndarray,
-    scatter: np.ndarray,
-    weight: float,
-    n_components: int,
-) -> tuple[Sample, bool]:
-    """Take all distinct rows, or every so many-th row in the order of their distance from the mean.
-
-    Distances in the metric of the total scatter do not depend on the rows' order, on units, or on whether a row is
-    repeated or weighs more; so neither does the sample.
-    """
-    size = max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
-    if source.n_kept <= size:
-        rows = _positive_weight(source.rows, source.weight).astype(float)
-        kept = np.ones(len(rows)) if source.weight is None else source.weight[source.weight > 0]
-        return Sample.of(rows, kept), True
-    whiten = whitening(scatter / weight)
-    distance = np.empty(source.n_rows)
-    partition = Partition.of(source.n_rows, 3 * source.n_features)
-    spans = [span for group in partition.groups for span in partition.blocks(group)]
-    for start, stop in spans:
-        z = source.rows[start:stop] * unit - mean
-        distance[start:stop] = np.round(np.square(z @ whiten).sum(axis=1) * 2.0**32)
-    order = np.argsort(distance)
-    differ = np.diff(distance[order]) > 0
-    if not differ.all():
-        # A fixed direction that no data set knows tells rows of equal distance apart.
-        direction = np.cos(np.arange(1.0, source.n_features + 1))
-        direction /= np.sqrt(np.maximum(scatter.diagonal() / weight, np.finfo(float).tiny))
-        place = np.empty(source.n_rows)
-        for start, stop in spans:
-            place[start:stop] = np.round((source.rows[start:stop] * unit - mean) @ direction * 2.0**32)
-        order = np.lexsort((place, distance))
-        differ = (np.diff(distance[order]) > 0) | (np.diff(place[order]) > 0)
-    row_weight = np.ones(source.n_rows) if source.weight is None else source.weight[order]
-    first = np.concatenate([[True], differ])
-    merged = np.bincount(np.cumsum(first) - 1, weights=row_weight)
-    distinct = order[first][merged > 0]
-    if len(distinct) <= size:
-        return Sample.of(source.rows[distinct].astype(float), merged[merged > 0]), True
-    share = np.cumsum(row_weight)
-    chosen = order[np.searchsorted(share, (np.arange(size) + 0.5) / size * share[-1])]
-    return Sample.of(source.rows[chosen].astype(float), np.full(size, weight / size)), False

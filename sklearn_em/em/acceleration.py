@@ -32,7 +32,7 @@ _GROWTH = 4.0
 _SHORTEST = 1.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Jump(Generic[S]):
     """Where to jump to, and whether the cap held it back."""
 
@@ -40,7 +40,7 @@ class Jump(Generic[S]):
     at_cap: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Squarem(Generic[S]):
     """What the accelerator remembers from one pass to the next.
 

@@ -20,7 +20,7 @@ P = TypeVar("P")
 S = TypeVar("S")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoopState(Generic[P, S]):
     """All that EM carries from one step to the next; plain values, so that it can be saved and resumed."""
 

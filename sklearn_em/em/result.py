@@ -36,7 +36,7 @@ class DegenerateError(ValueError):
         self.components = components
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result(Generic[P, S]):
     """The end of a run: parameters, statistics and the last entry of the trace belong together."""
 

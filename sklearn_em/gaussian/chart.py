@@ -32,7 +32,7 @@ _FARTHEST_LOG = 30.0
 _FARTHEST_SHIFT = 1e4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GaussianChart:
     """The chart about one frame.
 

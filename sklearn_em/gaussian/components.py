@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_em.gaussian.covariance.structure import Structure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gaussians:
     """K Gaussian components under one structure, in the units of whoever made them.
 
@@ -51,6 +51,11 @@ class Gaussians:
     def precisions(self) -> np.ndarray:
         """The inverse covariances, (G, ...)."""
         return self.structure.form.precisions(self.precision_cholesky)
+
+    @cached_property
+    def precision_diagonal(self) -> np.ndarray:
+        """The diagonals of the inverse covariances, (G, p)."""
+        return self.structure.form.precision_diagonal(self.precision_cholesky, self.n_features)
 
     def rescale(self, factor: np.ndarray) -> Self:
         """Return the components of features multiplied by `factor` (p,); exact for powers of two."""

@@ -29,7 +29,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn_em.gaussian.covariance.forms import Form
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Packing:
     """How the symmetric z z^T is kept as a vector of length Q.
 
@@ -140,7 +140,9 @@ class _Full(Moments):
         return second.reshape(-1, p * p).take(_packing(p).kept, axis=1)
 
     def weighted_second(self, z: np.ndarray, resp: np.ndarray) -> np.ndarray:
-        return ((z * resp) @ z.T).take(_packing(len(z)).kept)
+        # Of a matrix with its own transpose dot makes one triangle, and lets other threads run, which matmul does not.
+        half = z * np.sqrt(resp)
+        return np.dot(half, half.T).take(_packing(len(z)).kept)
 
     def outer(self, vectors: np.ndarray) -> np.ndarray:
         return vectors[:, :, None] * vectors[:, None, :]

@@ -24,7 +24,7 @@ _NONE = np.empty(0, dtype=np.intp)
 _MOST_FEATURES_FOR_PHI = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Densities:
     """Everything about the components that all blocks of one pass share.
 
@@ -80,8 +80,7 @@ class Densities:
         structure = gaussians.structure
         form, p = structure.form, gaussians.n_features
         shift = gaussians.means - centre
-        precisions = gaussians.precisions
-        spread = form.diagonal(precisions, p)
+        spread = gaussians.precision_diagonal
         constant = offset + (form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI)
         if blur is not None:
             constant -= 0.5 * (spread @ blur)
@@ -109,6 +108,7 @@ class Densities:
         else:
             if tight.size:
                 shift[tight] = 0.0
+            precisions = gaussians.precisions
             linear = form.times(precisions, shift)
             theta = np.empty((len(shift), moments.length(p)))
             theta[:, 0] = constant - 0.5 * (linear * shift).sum(axis=1)

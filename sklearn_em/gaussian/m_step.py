@@ -72,5 +72,4 @@ def lost_digits(statistics: GaussianStatistics, estimated: Gaussians) -> np.ndar
     distance = statistics.shift**2
     if statistics.total is not None:
         distance += statistics.total.diagonal() / statistics.mass.sum()
-    spread = estimated.structure.form.diagonal(estimated.precisions, estimated.n_features)
-    return (spread * distance).sum(axis=1) > _LOST
+    return (estimated.precision_diagonal * distance).sum(axis=1) > _LOST

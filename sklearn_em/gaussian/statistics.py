@@ -11,12 +11,14 @@ from sklearn_em.gaussian.log_prob import Densities
 
 # A component with less than this share of the mass has none: what it has is the rounding of other rows.
 _NO_MASS = 1e-15
+# A row adds nothing to the moments of a component with less responsibility than this, as far out as it may be.
+_NOTHING = 1e-60
 # From this many components on the product is faster with the components leading, up to a tenth; below, with the
 # features leading.
 _FEW = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GaussianStatistics:
     """Responsibility-weighted sums of the features.
 
@@ -96,10 +98,14 @@ class Accumulator:
             sums = np.dot(block.phi, resp.T) if len(resp) < _FEW else np.dot(resp, block.phi.T).T
             self._sums = sums if self._sums is None else self._sums + sums
         for t, k in enumerate(d.tight):
-            z = block.rows - d.reference[k][:, None]
-            self._tight[0, t] += resp[k].sum()
-            self._tight[1:-p, t] += d.moments.weighted_second(z, resp[k])
-            self._tight[-p:, t] += z @ resp[k]
+            # With many features most rows belong to one component: the others need not sum them.
+            member = np.flatnonzero(resp[k] > _NOTHING)
+            some = member.size < resp.shape[1]
+            share, rows = (resp[k, member], block.rows[:, member]) if some else (resp[k], block.rows)
+            z = rows - d.reference[k][:, None]
+            self._tight[0, t] += share.sum()
+            self._tight[1:-p, t] += d.moments.weighted_second(z, share)
+            self._tight[-p:, t] += z @ share
 
     def statistics(self) -> GaussianStatistics:
         """Return the sums of all blocks so far."""

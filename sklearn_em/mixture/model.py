@@ -28,7 +28,7 @@ _SPIKE = 1e-5
 _HELD_UP = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MixtureParameters:
     """Mixing weights (K,) and components."""
 
@@ -44,7 +44,7 @@ class MixtureParameters:
             return np.log(self.weights)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MixtureStatistics:
     """What the rows say about the mixture: additive.
 
@@ -64,7 +64,7 @@ class MixtureStatistics:
         return type(self)(self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MixtureChart:
     """Coordinates of the statistics: those of the components, whose masses are the mixing weights' statistics."""
 
@@ -80,7 +80,7 @@ class MixtureChart:
         return None if gaussian is None else MixtureStatistics(gaussian, float("nan"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GaussianMixtureModel:
     """A Gaussian mixture bound to its data.
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 _FARTHEST = 1e150
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictor:
     """Densities and responsibilities under given parameters, in the data's own units."""
 

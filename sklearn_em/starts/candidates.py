@@ -16,7 +16,7 @@ from sklearn_em.starts.kmeans import draw, lloyd, seed, squared_distances
 from sklearn_em.starts.space import StartSpace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given:
     """The parts of the start that the user gives, scaled as the problem says; None where the start finds them."""
 
@@ -32,7 +32,7 @@ class Given:
         return MixtureParameters(self.weights, gaussians)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
     """Labels of the rows of the space, and where the means are to be if not at the centroids.
 

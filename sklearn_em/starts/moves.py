@@ -45,7 +45,7 @@ _MOST_REMOVALS = 8
 _BELONGS, _NOTHING = 0.02, 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Removal:
     """Responsibilities (K, m) without a component, and what its loss costs after one M-step, per unit of weight."""
 

@@ -58,7 +58,7 @@ class StartRecord:
     is_spurious: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Judged:
     """A run, and which components speak against its end."""
 

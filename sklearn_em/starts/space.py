@@ -10,7 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_em.data.scan import Problem, whitening
+from sklearn_em.data.sample import whitening
+from sklearn_em.data.scan import Problem
 
 _GRID = 2.0**32
 
@@ -20,7 +21,7 @@ def rounded(values: np.ndarray) -> np.ndarray:
     return np.round(values * _GRID) / _GRID
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StartSpace:
     """Distinct rows, ordered by their distance from the mean.
 

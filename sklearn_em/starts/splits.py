@@ -29,7 +29,7 @@ _MOST_FEATURES = 32
 _SAME_PLACE = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """What cutting a cluster in two gains, in nats per unit of weight, and which rows are on the heavier side (m,)."""
 

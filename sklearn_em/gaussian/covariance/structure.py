@@ -18,7 +18,7 @@ class SymmetryGroup(Enum):
     ROTATION = "rotations and one common scale"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Structure:
     """The shape that the covariances of all components obey.
 
