@@ -1,7 +1,7 @@
 """One EM pass of ours, outside of a fit: the only place of the benchmarks that knows the package's inside."""
 
 import numpy as np
-from timing import seconds
+from timing import seconds_when_warm
 
 from sklearn_em import GaussianMixtureEM
 from sklearn_em.data.block import ArraySource
@@ -31,15 +31,14 @@ class Pass:
         params = start._parameters()
         self._start = MixtureParameters(params.weights, params.gaussians.rescale(self._problem.scale))
 
-    def seconds(self, repeats: int = 1) -> float:
-        """Time a pass.
+    def seconds(self) -> float:
+        """Time a pass in the middle of a fit.
 
-        As in a fit, the threads are there before the pass; they end with the context, which gives the linear algebra
-        library its own threads back for the other side.
+        The threads are there before the pass; they end with the context, which gives the linear algebra library its own
+        threads back for the other side.
         """
         with self._workers:
-            self._run()
-            return seconds(lambda: [self._run() for _ in range(repeats)]) / repeats
+            return seconds_when_warm(self._run)
 
     def result(self) -> dict[str, np.ndarray]:
         """Return the parameters after a pass, as fitted attributes."""

@@ -8,12 +8,27 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+_WARM = _TIMED = 0.06
+
 
 def seconds(function: Callable[[], object]) -> float:
     """Time one call."""
     begun = time.perf_counter()
     function()
     return time.perf_counter() - begun
+
+
+def seconds_when_warm(function: Callable[[], object]) -> float:
+    """Return the mean time of calls that follow each other, as the passes of a fit do.
+
+    Threads of a linear algebra library that has just been used wait busily for more work, some 30 ms long, on the cores
+    that the next side needs; so that long, and once at least, it runs without being timed.
+    """
+    warm = 0.0
+    while warm < _WARM:
+        warm += (last := seconds(function))
+    repeats = max(1, min(100, round(_TIMED / last)))
+    return seconds(lambda: [function() for _ in range(repeats)]) / repeats
 
 
 def medians(rounds: int, *timed: Callable[[], float]) -> list[float]:
