@@ -88,7 +88,7 @@ def test_statistics_add_up_and_do_not_depend_on_the_reference(structure, rows, r
     for statistics in (near, apart):
         assert_allclose(statistics.mass, resp.sum(axis=1), rtol=1e-13)
         assert_allclose(statistics.means, means, rtol=1e-12)
-    scatter, other = near.scatter(), apart.scatter()
+    scatter, other = near.scatter, apart.scatter
     assert_allclose(scatter.sum(axis=0), other.sum(axis=0), rtol=1e-11, atol=1e-10)
     doubled = near + near
     assert_allclose(doubled.mass, 2 * near.mass, rtol=1e-15)

@@ -60,7 +60,7 @@ class ArraySource:
         return Block(self.rows[start:stop], None if self.weight is None else self.weight[start:stop])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Partition:
     """The cut of n rows into blocks, and of the blocks into groups.
 

@@ -17,6 +17,9 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
+# Products of fewer multiplications than this the library does not split, so there is nothing to hold it from.
+_SMALL = 2**18
+
 
 @cache
 def _controller() -> ThreadpoolController:
@@ -59,7 +62,7 @@ def available_threads() -> int:
 class Workers:
     """A context in which tasks run on up to `n_jobs` threads, with results in the tasks' order.
 
-    Nothing is started or looked up before there is more than one task, so small data cost nothing.
+    Nothing is started or looked up before there is more than a little to do, so small data cost nothing.
 
     Parameters
     ----------
@@ -87,7 +90,7 @@ class Workers:
             self._pool.shutdown()
             self._pool = None
 
-    def map(self, make_worker: Callable[[], Callable[[Any], T]], tasks: Iterable[Any]) -> list[T]:
+    def map(self, make_worker: Callable[[], Callable[[Any], T]], tasks: Iterable[Any], size: int) -> list[T]:
         """Return the result of each task.
 
         Parameters
@@ -95,9 +98,11 @@ class Workers:
         make_worker : callable
             Called once per thread: returns the function of one task, with buffers of its own.
         tasks : iterable
+        size : int
+            About how many multiplications the largest matrix product of all the tasks takes.
         """
         tasks = list(tasks)
-        if len(tasks) <= 1:
+        if len(tasks) <= 1 and size < _SMALL:
             return [make_worker()(task) for task in tasks]
         self._start()
         n_workers = min(self._n_threads, len(tasks))

@@ -1,8 +1,7 @@
 """A sample of the rows to start from: all distinct ones where they are few, else some of every distance from the mean.
 
-Distances in the metric of the total scatter do not depend on the rows' order, on units, or on whether a row is repeated or
-weighs more; so neither does the sample. It is drawn in one pass that holds a bounded number of rows, whatever their
-number.
+Distances in the metric of the total scatter do not depend on the rows' order, on units, or on whether a row is repeated
+or weighs more; so neither does the sample. It is drawn in one pass that holds a bounded number of rows.
 """
 
 from dataclasses import dataclass
@@ -66,7 +65,9 @@ class _Choices:
     @staticmethod
     def merged(parts: "list[_Choices]") -> "_Choices":
         """Return all of them, sorted by distance, equal rows merged."""
-        joined = _Choices(*(np.concatenate(pair) for pair in zip(*(vars(part).values() for part in parts), strict=True)))
+        joined = _Choices(
+            *(np.concatenate(pair) for pair in zip(*(vars(part).values() for part in parts), strict=True))
+        )
         order = np.argsort(joined.distance)
         if not (np.diff(joined.distance[order]) > 0).all():
             order = np.lexsort((joined.along, joined.distance))
@@ -76,7 +77,7 @@ class _Choices:
         return _Choices(joined.place[first], merged, joined.distance[first], joined.along[first])
 
     def are_kept(self, halvings: int, heavy: float) -> np.ndarray:
-        """Draw one row in 2^halvings, the same ones wherever and however often they occur; heavy rows are always kept."""
+        """Draw one row in 2^halvings, the same ones wherever and however often they occur, and all heavy rows."""
         # + 0.0 turns -0.0 into 0.0.
         mixed = (self.distance + 0.0).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= (self.along + 0.0).view(np.uint64)

@@ -128,7 +128,7 @@ def _box(source: ArraySource, partition: Partition, workers: Workers) -> tuple[n
             np.maximum(high, rows.max(axis=0, initial=-np.inf), out=high)
         return low, high
 
-    lows, highs = zip(*workers.map(lambda: of_group, partition.groups), strict=True)
+    lows, highs = zip(*workers.map(lambda: of_group, partition.groups, 0), strict=True)
     return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
@@ -159,7 +159,7 @@ def _moments(
             sums += (z if block.weight is None else z * block.weight) @ z.T
         return sums
 
-    sums = reduce(np.add, workers.map(lambda: of_group, partition.groups))
+    sums = reduce(np.add, workers.map(lambda: of_group, partition.groups, source.n_rows * (p + 1) ** 2))
     weight, shift = float(sums[p, p]), sums[p, :p] / sums[p, p]
     scatter = sums[:p, :p] - weight * shift[:, None] * shift
     return weight, shift, (scatter + scatter.T) / 2

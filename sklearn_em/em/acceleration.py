@@ -40,7 +40,7 @@ class Jump(Generic[S]):
     at_cap: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Squarem(Generic[S]):
     """What the accelerator remembers from one pass to the next.
 

@@ -29,7 +29,7 @@ def remaining_gain(trace: tuple[float, ...], n_plain: int) -> float:
     return float("inf") if rate >= 1 else rate / (1 - rate) * last + jump
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class StoppingRule:
     """Converged when the estimated distance to the limit is below `tol`.
 

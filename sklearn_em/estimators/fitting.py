@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import Squarem, StoppingRule
 from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
-from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, search
+from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, one_component, search
 from sklearn_em.starts.search import Candidate, Run, State
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
@@ -64,15 +65,18 @@ def fit_mixture(
         model = GaussianMixtureModel(structure, source, problem, _blur(reg_covar, problem, structure), workers)
         on_sample, scaled = model.on_sample(), _scaled(given, structure, problem.scale)
         params = scaled.parameters(structure)
+        starts: Iterator[Iterable[Candidate]]
+        proposals = None
         if params is not None:
-            starts: Iterator[Iterable[Candidate]] = iter([[lambda: params]])
-            proposals = None
+            starts = iter([[lambda: params]])
+        elif n_components == 1 and given.is_empty:
+            starts = repeat([partial(one_component, model)])
         else:
             space = StartSpace.of(problem)
             starts = _starts(model, space, scaled, method, n_components, rng)
             # Given means are to stay the start's, and a single component has nowhere to go.
-            stays = given.means is not None or n_components == 1
-            proposals = None if stays else partial(moves, on_sample, space, rng=rng)
+            if given.means is None and n_components > 1:
+                proposals = partial(moves, on_sample, space, rng=rng)
         best, records = search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
     return replace(best, params=replace(best.params, gaussians=gaussians)), records

@@ -125,7 +125,7 @@ class GaussianChart:
 
 def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:
     """Return the blurred covariances in the layout of the structure's moments, one entry where shared."""
-    scatter, mass = statistics.scatter(), statistics.mass
+    scatter, mass = statistics.scatter, statistics.mass
     if statistics.total is not None:
         scatter = structure.moments.of_matrices(scatter)
     if structure.shared:

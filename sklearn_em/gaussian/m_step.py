@@ -17,7 +17,7 @@ def blurred_covariances(structure: Structure, statistics: GaussianStatistics, bl
     A row that is a cloud of covariance R instead of a point adds R to the second moments, so the scatter of a
     component gains mass_k R and any structure is solved on that: for a free covariance, S_k / mass_k + R.
     """
-    scatter, mass = statistics.scatter(), statistics.mass
+    scatter, mass = statistics.scatter, statistics.mass
     cloud = statistics.moments.of_diagonal(blur)
     if statistics.total is not None:
         return structure.estimate(scatter + mass.sum() * cloud, mass, len(blur))

@@ -70,8 +70,9 @@ class GaussianStatistics:
         """The mean of each component, (K, p)."""
         return self.reference + self.shift
 
+    @cached_property
     def scatter(self) -> np.ndarray:
-        """Return the scatter about each component's own mean, or one pooled entry under COMMON moments."""
+        """The scatter about each component's own mean, or one pooled entry under COMMON moments."""
         p = self.reference.shape[1]
         explained = self.moments.outer(self.shift)
         if self.total is not None:

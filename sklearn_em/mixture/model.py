@@ -207,7 +207,8 @@ class GaussianMixtureModel:
 
             return sum_group
 
-        statistics = reduce(add, self.workers.map(make_worker, partition.groups))
+        work = self.source.n_rows * numbers_per_sum
+        statistics = reduce(add, self.workers.map(make_worker, partition.groups, work))
         if densities.moments is not COMMON:
             return statistics
         # The term all components share cancels in the responsibilities; summed over rows it is one trace.

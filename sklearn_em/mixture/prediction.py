@@ -96,6 +96,7 @@ class Predictor:
         with np.errstate(over="ignore"):
             farthest = _FARTHEST / scale
         partition = Partition.of(source.n_rows, densities.numbers_per_row)
+        work = source.n_rows * densities.moments.length(p) * densities.constant.size
 
         def make_worker() -> Callable[[int], list[T]]:
             features = densities.buffer(partition.block_length)
@@ -115,4 +116,4 @@ class Predictor:
 
             return use_group
 
-        return [result for group in self.workers.map(make_worker, partition.groups) for result in group]
+        return [result for group in self.workers.map(make_worker, partition.groups, work) for result in group]

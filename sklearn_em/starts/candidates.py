@@ -24,6 +24,11 @@ class Given:
     means: np.ndarray | None = None
     precision_cholesky: np.ndarray | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the user gives no part."""
+        return self.weights is None and self.means is None and self.precision_cholesky is None
+
     def parameters(self, structure: Structure) -> MixtureParameters | None:
         """Return the parameters, if all parts are given."""
         if self.weights is None or self.means is None or self.precision_cholesky is None:
@@ -122,8 +127,7 @@ def candidates(
         yield partial(from_partition, model, space, around, given)
         return
     seen: list[np.ndarray] = []
-    # There is one way to put all rows in one cell.
-    for points in space.metrics[:1] if n_components == 1 else space.metrics * _PER_METRIC:
+    for points in space.metrics * _PER_METRIC:
         # Every candidate has a stream of its own: the number of draws of one does not move the next.
         own = np.random.RandomState(rng.randint(2**31 - 1))
         partition = METHODS[method](space, points, n_components, own)
@@ -133,6 +137,16 @@ def candidates(
             continue
         seen.append(anonymous)
         yield partial(from_partition, model, space, partition, given)
+
+
+def one_component(model: GaussianMixtureModel) -> MixtureParameters:
+    """Return the one start of a single component: the moments of the sample."""
+    structure, sample = model.structure, model.problem.sample
+    rows = sample.rows * model.problem.scale
+    statistics = about_own_means(structure.moments, rows, sample.weight[None])
+    covariances = blurred_covariances(structure, statistics, model.blur)
+    gaussians = Gaussians.from_covariances(structure, statistics.means, covariances)
+    return MixtureParameters(np.ones(1), m_step(structure, statistics, model.blur, gaussians, model.resolution))
 
 
 def _nearest(space: StartSpace, means: np.ndarray) -> np.ndarray:

@@ -104,8 +104,8 @@ def moves(
 def _promise(model: GaussianMixtureModel, params: MixtureParameters) -> float:
     """Return how much worse a move may look than it turns out after more passes, per unit of weight.
 
-    Twice the number of parameters of a component, in nats of all the data: 26 of 31 moves seen to pay looked better than
-    that, and most solutions that no move improved had none that did.
+    Twice the number of parameters of a component, in nats of all the data: 26 of 31 moves seen to pay looked better
+    than that, and most solutions that no move improved had none that did.
     """
     n_components, n_features = params.gaussians.means.shape
     per_component = model.structure.n_parameters(n_components, n_features) / n_components + n_features + 1
