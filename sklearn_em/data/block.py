@@ -74,7 +74,7 @@ class Partition:
 
     @staticmethod
     @lru_cache(maxsize=64)
-    def of(n_rows: int, numbers_per_row: int, numbers_per_sum: int = 1) -> "Partition":
+    def of(n_rows: int, numbers_per_row: int, numbers_per_sum: int = 1, shortest: int = 0) -> "Partition":
         """Cut so that a block's buffers stay near the cores, and all sums in some memory.
 
         Parameters
@@ -84,8 +84,10 @@ class Partition:
             How many numbers a worker holds for each row of a block.
         numbers_per_sum : int
             How many numbers a sum holds.
+        shortest : int
+            A block is to be no shorter than this, if the data are not.
         """
-        longest = min(max(_NUMBERS_PER_BLOCK // max(numbers_per_row, 1), _SHORTEST), _LONGEST)
+        longest = min(max(_NUMBERS_PER_BLOCK // max(numbers_per_row, 1), _SHORTEST, shortest), _LONGEST)
         if n_rows <= longest:
             return Partition(n_rows, max(n_rows, 1), max(n_rows, 1))
         n_blocks = -(-n_rows // longest)

@@ -72,4 +72,4 @@ def lost_digits(statistics: GaussianStatistics, estimated: Gaussians) -> np.ndar
     distance = statistics.shift**2
     if statistics.total is not None:
         distance += statistics.total.diagonal() / statistics.mass.sum()
-    return (estimated.precision_diagonal * distance).sum(axis=1) > _LOST
+    return (estimated.precision_diagonal * distance).max(axis=1) > _LOST

@@ -183,7 +183,9 @@ class GaussianMixtureModel:
 
     def _sum(self, densities: Densities) -> MixtureStatistics:
         numbers_per_sum = densities.moments.length(self.source.n_features) * densities.constant.size
-        partition = Partition.of(self.source.n_rows, densities.numbers_per_row, numbers_per_sum)
+        # Each tight component makes a sum of its own in each block: of a matrix, it should be of enough rows.
+        rows_per_block = 2 * self.source.n_features if densities.tight.size else 0
+        partition = Partition.of(self.source.n_rows, densities.numbers_per_row, numbers_per_sum, rows_per_block)
 
         one_block = partition.is_one_block
 
