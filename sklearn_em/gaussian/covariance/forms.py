@@ -128,7 +128,7 @@ class _Ellipsoidal(Form):
         return precision_cholesky @ precision_cholesky.swapaxes(-1, -2)
 
     def precision_diagonal(self, precision_cholesky: np.ndarray, n_features: int) -> np.ndarray:
-        return np.square(precision_cholesky).sum(axis=-1)
+        return np.einsum("gij,gij->gi", precision_cholesky, precision_cholesky)
 
     def covariances(self, precision_cholesky: np.ndarray) -> np.ndarray:
         inverse = np.stack([lapack.dtrtri(upper, lower=0)[0] for upper in precision_cholesky])
