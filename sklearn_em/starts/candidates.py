@@ -106,9 +106,6 @@ METHODS: dict[str, Method] = {
     "random_from_data": random_from_data,
 }
 
-# Two of each metric: k-means in one metric alone finds the best optimum half as often.
-_PER_METRIC = 2
-
 
 def candidates(
     model: GaussianMixtureModel,
@@ -120,23 +117,24 @@ def candidates(
 ) -> Iterator[Callable[[], MixtureParameters]]:
     """Yield the makers of a start's few candidates; making one raises DegenerateError if it is singular.
 
-    The first is the one to take where there is no time to compare them. Equal partitions are yielded once.
+    Two of each metric: k-means in one metric alone finds the best optimum half as often. The first is the one to take
+    where there is no time to compare them. A partition that comes again is the same maker
+    again.
     """
     if given.means is not None:
         around = Cells(_nearest(space, given.means), given.means, given.means)
         yield partial(from_partition, model, space, around, given)
         return
-    seen: list[np.ndarray] = []
-    for points in space.metrics * _PER_METRIC:
+    seen: list[tuple[np.ndarray, Callable[[], MixtureParameters]]] = []
+    for points in space.metrics + space.metrics[::-1]:
         # Every candidate has a stream of its own: the number of draws of one does not move the next.
         own = np.random.RandomState(rng.randint(2**31 - 1))
         partition = METHODS[method](space, points, n_components, own)
         _, first, inverse = np.unique(partition.labels, return_index=True, return_inverse=True)
         anonymous = np.argsort(np.argsort(first))[inverse]
-        if any((anonymous == other).all() for other in seen):
-            continue
-        seen.append(anonymous)
-        yield partial(from_partition, model, space, partition, given)
+        known = next((make for other, make in seen if (anonymous == other).all()), None)
+        seen.append((anonymous, known or partial(from_partition, model, space, partition, given)))
+        yield seen[-1][1]
 
 
 def one_component(model: GaussianMixtureModel) -> MixtureParameters:

@@ -235,6 +235,7 @@ def _first(
     and a few moves look for them. Where there is nothing to choose, or no time, it is the first that is valid.
     """
     short = replace(stopping, max_iter=SCREENING_PASSES)
+    tried: dict[Candidate, _Judged] = {}
     ends: list[_Judged] = []
     best: _Judged | None = None
     failure: DegenerateError | None = None
@@ -242,10 +243,11 @@ def _first(
     head = list(islice(makers, 2 if stopping.max_iter >= SCREENING_PASSES else 1))
     for make in chain(head, makers):
         try:
-            params = make()
             if len(head) == 1:
-                return begin(model, params, accelerator)
-            judged = _Judged.of(on_sample, run(on_sample, begin(on_sample, params, accelerator), short))
+                return begin(model, make(), accelerator)
+            if make not in tried:
+                tried[make] = _Judged.of(on_sample, run(on_sample, begin(on_sample, make(), accelerator), short))
+            judged = tried[make]
         except DegenerateError as error:
             failure = failure or error
             continue
