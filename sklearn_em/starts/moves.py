@@ -88,7 +88,7 @@ def moves(
         for removal in removals
         if removal.component != k
     ]
-    values = rounded(np.array([pair[0] for pair in pairs]))
+    values = rounded(np.array([pair[0] for pair in pairs], dtype=float))
     if not (all_of_them or suspects.any() or (values > -_promise(model, params)).any()):
         return []
     tried: Counter[int] = Counter()
@@ -122,6 +122,8 @@ def _removals(
     suspects: np.ndarray,
 ) -> list[_Removal]:
     """Take components away, those that the likelihood seems to miss least first."""
+    if np.count_nonzero(params.weights) < 2:
+        return []
     before = model.objective(model.e_step(params), params)
     missed = _missed(space, resp)
     components = np.argsort(rounded(missed), kind="stable")
