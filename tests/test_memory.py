@@ -42,3 +42,12 @@ def test_rows_are_not_copied(rows):
     wide = np.random.default_rng(0).normal(size=(200_000, 32))
     estimator = GaussianMixtureEM(2, covariance_type="diag", means_init=wide[:2], max_iter=1, tol=1e9, n_jobs=1)
     assert peak_bytes(lambda: estimator.fit(wide)) < wide.nbytes / 2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_memory_does_not_grow_with_the_rows():
+    """Sixty bytes a row would be 60 MB here."""
+    many = np.random.default_rng(0).normal(size=(1_000_000, 2))
+    estimator = GaussianMixtureEM(5, max_iter=1, random_state=0, n_jobs=1)
+    assert peak_bytes(lambda: estimator.fit(many)) < 2**25
+    assert peak_bytes(lambda: estimator.score(many)) < 2**23

@@ -107,4 +107,4 @@ def run(
                 continue
             except DegenerateError:
                 status = Status.DEGENERATE
-        return Result(state.params, state.statistics, state.trace, status)
+        return Result(state.params, state.statistics, state.trace, status, state.accelerator)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
+from sklearn_em.em.acceleration import Squarem
+
 P = TypeVar("P")
 S = TypeVar("S")
 
@@ -44,6 +46,7 @@ class Result(Generic[P, S]):
     statistics: S
     trace: tuple[float, ...]
     status: Status
+    accelerator: Squarem[S] | None = None
 
     @property
     def objective(self) -> float:

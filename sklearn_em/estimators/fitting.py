@@ -14,7 +14,7 @@ from sklearn_em.em import Squarem, StoppingRule
 from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
 from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, one_component, search
-from sklearn_em.starts.search import Candidate, Run, State
+from sklearn_em.starts.ends import Candidate, Run, State
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
 _AUTO_REGULARISATION = 1e-6

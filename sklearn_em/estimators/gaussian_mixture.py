@@ -29,7 +29,7 @@ from sklearn_em.gaussian.covariance import STRUCTURES, Structure
 from sklearn_em.mixture import MixtureParameters
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts import METHODS, Given
-from sklearn_em.starts.search import Run
+from sklearn_em.starts.ends import Run
 
 
 class GaussianMixtureEM(DensityMixin, BaseEstimator):
@@ -54,9 +54,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     max_iter : int, default=1000
         The largest number of EM iterations of a start. 0 returns the start.
     n_init : int, default=1
-        The number of starts; the best end is kept. The first is made by `init_params`; each further one moves one
-        component of the best solution so far to a badly explained place, and is given up when it will not be better.
-        With `max_iter` below 15 all are made by `init_params`.
+        The number of starts; the best end is kept. The first is made by `init_params`; each further one takes one
+        component of the best solution so far away and puts it where the rows ask for one more, and is given up when it
+        will not be better. With `max_iter` below 15 all are made by `init_params`.
     acceleration : {"auto", "squarem"} or None, default="auto"
         "squarem" extrapolates the path of EM: after every two plain iterations, a third tries a jump to where they
         lead, and is kept only if the objective does not fall. It ends in the same optima in fewer iterations, above all
@@ -65,8 +65,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         entry i of `lower_bounds_` is the objective after i M-steps from there.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default="kmeans"
         How starts are sought: k-means on whitened and on standardised rows; k-means++ seeds as means; cells around
-        random points; random rows as means. A start is the best of up to four such candidates after 15 iterations;
-        with `max_iter` below 15 it is the first.
+        random points; random rows as means. A start is the best of up to four such candidates after 15 iterations, and
+        no more are tried once two have come to the best end. Where no two have, up to three moves from the best, as in
+        further starts, look for a better one. With `max_iter` below 15 a start is the first candidate.
     weights_init : array-like of shape (n_components,), optional
         The weights to start from. Parts that are not given are found by `init_params`, or around `means_init`.
     means_init : array-like of shape (n_components, n_features), optional
@@ -100,7 +101,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     status_ : Status
         Why the best start ended; `str(status_)` is a sentence.
     n_iter_ : int
-        The number of EM iterations of the best start.
+        The number of EM iterations of the best start, since its last move: each is one pass over the data, jumps of the
+        acceleration that were undone included.
     lower_bound_ : float
         The objective at the fitted parameters: at most `score(X)`, and equal to it if `reg_covar` is 0.
     lower_bounds_ : list of float

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from time import perf_counter
 
-from sklearn_em.starts.search import StartRecord, State
+from sklearn_em.starts.ends import StartRecord, State
 
 
 def printer(interval: int, with_gains: bool) -> Callable[[int, State], None]:

@@ -23,8 +23,9 @@ from sklearn_em.starts.space import rounded
 _DIRECTIONS = 16
 # Steps of classification EM after the straight cut.
 _REFINEMENTS = 2
-# With more features than this the cut stays straight and is judged along its direction alone.
-_MOST_FEATURES = 32
+# Where the products of all pairs of features take more numbers than this (32 MiB), the cut stays straight and is judged
+# along its direction alone.
+_MOST_PRODUCTS = 2**22
 # In whitened coordinates.
 _SAME_PLACE = 1e-6
 
@@ -63,7 +64,7 @@ def splits(
     # Some rows' worth of the whole cluster, so that rows close together by chance do not look like a cluster.
     prior = (len(z) + 1) * row
     sides, gains = _straight(z, weight, prior, min_rows * row, _directions(z, weight, rng))
-    if len(sides) and len(z) <= _MOST_FEATURES:
+    if len(sides) and len(z) * z.size <= _MOST_PRODUCTS:
         sides, gains = _refined(z, weight, prior, min_rows * row, sides)
     heavier = (sides @ weight) >= 0.5 * weight.sum()
     sides = np.where(heavier[:, None], sides, ~sides)
