@@ -47,10 +47,9 @@ _BELONGS, _NOTHING = 0.02, 1e-12
 
 @dataclass(frozen=True, eq=False)
 class _Removal:
-    """Responsibilities (K, m) without a component, and what its loss costs after one M-step, per unit of weight."""
+    """A component, and what its loss costs after one M-step, per unit of weight."""
 
     component: int
-    resp: np.ndarray
     loss: float
 
 
@@ -97,7 +96,7 @@ def moves(
         _, split, member, k, removal = pairs[place]
         tried[id(split)] += 1
         if tried[id(split)] <= _TRIES_PER_SPLIT and len(makers) < _BEST_PAIRS:
-            makers.append(partial(_moved, model, space, params, removal, k, member[split.side]))
+            makers.append(partial(_moved, model, space, params, joint, removal.component, k, member[split.side]))
     return makers + [partial(_swapped, space, params, joint, resp, rng)] * _RANDOM_SWAPS
 
 
@@ -131,18 +130,23 @@ def _removals(
         components = components[suspects[components]]
     removals = []
     for j in components[:_MOST_REMOVALS]:
-        others = joint.copy()
-        others[j] = -np.inf
-        responsibilities(others)
-        others[others < _NOTHING] = 0.0
-        others[j] = 0.0
         try:
-            without = _estimated(model, space, params, others)
+            without = _estimated(model, space, params, _resp_without(joint, j))
         except DegenerateError:
             continue
         loss = before - model.objective(model.e_step(without), without)
-        removals.append(_Removal(int(j), others, loss))
+        removals.append(_Removal(int(j), loss))
     return removals
+
+
+def _resp_without(joint: np.ndarray, component: int) -> np.ndarray:
+    """Return the responsibilities (K, m) of the other components."""
+    others = joint.copy()
+    others[component] = -np.inf
+    responsibilities(others)
+    others[others < _NOTHING] = 0.0
+    others[component] = 0.0
+    return others
 
 
 def _splits(
@@ -174,15 +178,16 @@ def _moved(
     model: GaussianMixtureModel,
     space: StartSpace,
     params: MixtureParameters,
-    removal: _Removal,
+    joint: np.ndarray,
+    removed: int,
     k: int,
     kept: np.ndarray,
 ) -> MixtureParameters:
     """Leave component k the rows in `kept`, and give the rest of its rows to the removed one."""
-    resp = removal.resp.copy()
-    resp[removal.component] = resp[k]
-    resp[removal.component, kept] = 0.0
-    resp[k] -= resp[removal.component]
+    resp = _resp_without(joint, removed)
+    resp[removed] = resp[k]
+    resp[removed, kept] = 0.0
+    resp[k] -= resp[removed]
     return _estimated(model, space, params, resp)
 
 
