@@ -23,11 +23,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from one_pass import make_rows, seconds
+from problems import correlated
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from timing import seconds
 
 from sklearn_em import GaussianMixtureEM
 
@@ -255,7 +256,7 @@ def main() -> None:
         differences = []
         for case in cases:
             covariance_type, n, p, n_components = case
-            X = make_rows(n, p, n_components)
+            X = correlated(n, p, n_components)
             times, difference = time_case(X, covariance_type, n_components, peers, rounds)
             table.append(cells(case, times))
             print(as_text(table[-1]), flush=True)

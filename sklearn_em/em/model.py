@@ -1,6 +1,6 @@
 """What a model must offer so that the one EM loop can fit it."""
 
-from typing import Protocol, Self, TypeVar, runtime_checkable
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -63,7 +63,6 @@ class Chart(Protocol[S]):
         ...
 
 
-@runtime_checkable
 class Charted(Model[P, S], Protocol[P, S]):
     """A model whose statistics have coordinates, so that the path of EM can be extrapolated."""
 

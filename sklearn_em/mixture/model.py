@@ -186,7 +186,6 @@ class GaussianMixtureModel:
         # Each tight component makes a sum of its own in each block: of a matrix, it should be of enough rows.
         rows_per_block = 2 * self.source.n_features if densities.tight.size else 0
         partition = Partition.of(self.source.n_rows, densities.numbers_per_row, numbers_per_sum, rows_per_block)
-
         one_block = partition.is_one_block
 
         def make_worker() -> Callable[[int], MixtureStatistics]:

@@ -118,8 +118,7 @@ def candidates(
     """Yield the makers of a start's few candidates; making one raises DegenerateError if it is singular.
 
     Two of each metric: k-means in one metric alone finds the best optimum half as often. The first is the one to take
-    where there is no time to compare them. A partition that comes again is the same maker
-    again.
+    where there is no time to compare them. A partition that comes again is the same maker again.
     """
     if given.means is not None:
         around = Cells(_nearest(space, given.means), given.means, given.means)

@@ -100,7 +100,7 @@ class Neighbours:
         self._around: MixtureParameters | None = None
         self._left: list[Run] = []
 
-    def next(self, best: Judged, all_of_them: bool = True) -> Run:
+    def next(self, best: Judged, all_of_them: bool) -> Run:
         """Return the most promising one that was not returned before; raise DegenerateError if there is none."""
         if self._around is not best.run.params:
             self._around, self._left = best.run.params, []
