@@ -11,6 +11,7 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import Squarem, StoppingRule
+from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
 from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, one_component, search
@@ -18,6 +19,8 @@ from sklearn_em.starts.ends import Candidate, Run, State
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
 _AUTO_REGULARISATION = 1e-6
+# Given precisions this close to the structure, relatively, obey it but for rounding, and are kept to the last bit.
+_SAME = 1e-9
 
 
 def fit_mixture(
@@ -92,12 +95,29 @@ def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.
 
 
 def _scaled(given: Given, structure: Structure, scale: np.ndarray) -> Given:
-    means, factors = given.means, given.precision_cholesky
+    means, factors = given.means, _obeying(given, structure, len(scale))
     return Given(
         given.weights,
         None if means is None else means * scale,
         None if factors is None else structure.form.rescale_cholesky(factors, scale),
     )
+
+
+def _obeying(given: Given, structure: Structure, n_features: int) -> np.ndarray | None:
+    """Return the factors of the given precisions, or of the nearest that obey the structure."""
+    factors = given.precision_cholesky
+    if factors is None or structure.shared:
+        return factors
+    means = np.zeros((len(factors), n_features))
+    weights = np.full(len(factors), 1 / len(factors)) if given.weights is None else given.weights
+    matrices = structure.form.matrices(structure.form.covariances(factors), n_features)
+    kept = weights > 0
+    nearest = Gaussians.nearest(structure, means[kept], matrices[kept], weights[kept]).precision_cholesky
+    if np.allclose(nearest, factors[kept], rtol=_SAME, atol=_SAME * np.abs(nearest).max()):
+        return factors
+    factors = factors.copy()
+    factors[kept] = nearest
+    return factors
 
 
 def _starts(

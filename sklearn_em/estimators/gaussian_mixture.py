@@ -25,7 +25,8 @@ from sklearn_em.estimators.checks import (
 from sklearn_em.estimators.fitting import fit_mixture
 from sklearn_em.estimators.progress import print_records, printer
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.covariance import STRUCTURES, Structure
+from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Structure
+from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
 from sklearn_em.mixture import MixtureParameters
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts import METHODS, Given
@@ -41,9 +42,12 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         The number of components K.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
-        The structure of the covariances: a matrix per component, one matrix for all, a variance per component and
-        feature, or one variance per component.
+    covariance_type : str, default="full"
+        The structure of the covariances: "full", a matrix per component; "tied", one matrix for all; "diag", a variance
+        per component and feature; "spherical", one variance per component; "tied_diag" and "tied_spherical", the same
+        for all components; or the code of one of the fourteen structures of R's mclust: "EII", "VII", "EEI", "VEI",
+        "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV". The letters say whether volume, shape and
+        orientation of the components are equal (E) or vary (V), and I that the axes are the features'.
     tol : float, default=1e-6
         The fit has converged when the objective is estimated to be this close to its limit, in nats per unit of
         weight. 0 runs exactly `max_iter` iterations.
@@ -73,7 +77,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     means_init : array-like of shape (n_components, n_features), optional
         The means to start from.
     precisions_init : array-like, optional
-        The inverse covariances to start from, in the shape of `precisions_`.
+        The inverse covariances to start from, in the shape of `precisions_`. Where they do not obey
+        `covariance_type`, the fit starts from the nearest that do.
     random_state : int, RandomState instance or None, default=None
         Determines the starts, and the draws of `sample`.
     warm_start : bool, default=False
@@ -92,8 +97,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         The mixing weights; 0 for a component that was left without rows.
     means_ : ndarray of shape (n_components, n_features)
     covariances_, precisions_ : ndarray
-        The covariances and their inverses: (K, p, p) for "full", (p, p) for "tied", (K, p) for "diag", (K,) for
-        "spherical".
+        The covariances and their inverses: (K, p, p), or (p, p) where all components share one ("tied"); (K, p) or (p,)
+        where the axes are the features' ("diag", "VEI", "EVI"; "tied_diag"); (K,) or () for spheres ("spherical";
+        "tied_spherical"). `covariance_matrices()` always has the shape (K, p, p).
     precisions_cholesky_ : ndarray
         The upper-triangular factors C of the precisions C C^T, in the same shapes.
     converged_ : bool
@@ -142,7 +148,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [StrOptions(set(BY_NAME_OR_CODE))],
         "tol": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -351,6 +357,64 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         log_likelihood, weight = self._log_likelihood(X, sample_weight)
         return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
 
+    def covariance_matrices(self) -> np.ndarray:
+        """Return the covariance of every component as a matrix, whatever the structure.
+
+        Returns
+        -------
+        ndarray of shape (n_components, n_features, n_features)
+            In squared units of the data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM(3, covariance_type="EEI", random_state=0).fit(load_iris().data)
+        >>> mixture.covariances_.shape, mixture.covariance_matrices().shape
+        ((4,), (3, 4, 4))
+        """
+        check_is_fitted(self)
+        K, p = self.means_.shape
+        structure = self._structure
+        matrices = structure.form.matrices(structure.from_natural(self.covariances_, p), p)
+        return np.array(np.broadcast_to(matrices, (K, p, p)))
+
+    def covariance_decomposition(self) -> CovarianceDecomposition:
+        """Return volume, shape and orientation of every component: Sigma_k = volume_k D_k diag(shape_k) D_k^T.
+
+        Returns
+        -------
+        CovarianceDecomposition
+            A named tuple of `volume` (n_components,), the p-th root of the determinant, in squared units of the data;
+            `shape` (n_components, n_features), whose product is 1 for each component; and `orientation` (n_components,
+            n_features, n_features), the axes as columns.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        References
+        ----------
+        Banfield and Raftery (1993), "Model-based Gaussian and non-Gaussian clustering", equation 2.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM(2, covariance_type="VEV", random_state=0).fit(load_iris().data)
+        >>> parts = mixture.covariance_decomposition()
+        >>> bool(abs(parts.shape[0] - parts.shape[1]).max() < 1e-6)  # E: one shape
+        True
+        """
+        matrices = self.covariance_matrices().astype(float)
+        return decompose(self._structure.orientation, matrices)
+
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -393,7 +457,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     @property
     def _structure(self) -> Structure:
-        return STRUCTURES[self.covariance_type]
+        return BY_NAME_OR_CODE[self.covariance_type]
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
         rows: np.ndarray = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=1)

@@ -37,6 +37,17 @@ class Gaussians:
         """Start from the factors of the precisions."""
         return cls(structure, means, structure.form.covariances(precision_cholesky), precision_cholesky)
 
+    @classmethod
+    def nearest(cls, structure: Structure, means: np.ndarray, matrices: np.ndarray, weights: np.ndarray) -> Self:
+        """Return the components nearest to covariance matrices (K, p, p) that need not obey the structure.
+
+        Nearest in the weighted Kullback-Leibler divergence from them: the M-step with these covariances for moments.
+        Matrices that obey the structure stay as they are, but for rounding.
+        """
+        scatter = structure.moments.of_matrices(matrices)
+        scatter = weights.reshape(-1, *[1] * (scatter.ndim - 1)) * scatter
+        return cls.from_covariances(structure, means, structure.estimate(scatter, weights, means.shape[1], None))
+
     @property
     def n_components(self) -> int:
         """K."""

@@ -10,6 +10,14 @@ from sklearn_em.gaussian.covariance.forms import Form
 from sklearn_em.gaussian.features import Moments
 
 
+class Orientation(Enum):
+    """Along what the axes of the components lie; the value is a description."""
+
+    AXES = "along the features"
+    COMMON = "along directions that all components share"
+    OWN = "along directions of each component's own"
+
+
 class SymmetryGroup(Enum):
     """The maps of the data under which the estimates follow the data; the value is a description."""
 
@@ -37,11 +45,14 @@ class Structure:
         The second moments from which `estimate` works.
     shared : bool
         Whether all components have the same covariance.
+    orientation : Orientation
+        Along what the axes of the components lie.
     group : SymmetryGroup
         The maps under which the structure is closed.
     estimate : callable
-        `(scatter, mass, n_features) -> covariances`: scatter about each component's mean in the layout of `moments`,
-        one entry per component (or one pooled entry where `shared`), and the mass of each component, all positive.
+        `(scatter, mass, n_features, previous) -> covariances`: scatter about each component's mean in the layout of
+        `moments`, one entry per component (or one pooled entry where `shared`), the mass of each component, all
+        positive, and covariances to go on from where the maximum has no closed form, or None.
     n_parameters : callable
         `(n_components, n_features) -> int`: the number of free parameters of all covariances.
     min_rows : callable
@@ -58,8 +69,9 @@ class Structure:
     form: Form
     moments: Moments
     shared: bool
+    orientation: Orientation
     group: SymmetryGroup
-    estimate: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+    estimate: Callable[[np.ndarray, np.ndarray, int, np.ndarray | None], np.ndarray]
     n_parameters: Callable[[int, int], int]
     min_rows: Callable[[int], int]
 
@@ -67,6 +79,14 @@ class Structure:
     def one_scale(self) -> bool:
         """Whether the structure looks the same from every side, so that all features must be scaled alike."""
         return self.group is SymmetryGroup.ROTATION
+
+    def prior_count(self, n_components: int) -> int:
+        """Return how often a prior on the covariances counts: once where the scatter of all is pooled, else for each.
+
+        A prior is a scale matrix and degrees of freedom, as if so many rows had been seen before. Where the M-step
+        pools the scatter into the one covariance that all share it is added once, else to each component's scatter.
+        """
+        return 1 if self.shared else n_components
 
     def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return the shape of `covariances_` and `precisions_`."""
