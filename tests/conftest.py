@@ -12,6 +12,14 @@ def covariance_type(request):
     return request.param
 
 
+def natural(matrices, covariance_type):
+    """Bring covariances or precisions (K, p, p) that obey a structure into the shape in which it publishes them."""
+    structure, p = STRUCTURES[covariance_type], matrices.shape[-1]
+    n_axes = len(structure.form.natural_shape(1, p))
+    inside = matrices if n_axes == 3 else matrices.diagonal(axis1=1, axis2=2)[:, : p if n_axes == 2 else 1]
+    return structure.to_natural(inside[:1] if structure.shared else inside, p)
+
+
 def mixture_rows(n_samples=300, n_features=3, n_components=3, separation=3.0, seed=0):
     """Draw rows from a mixture of correlated Gaussians; return them with their components."""
     rng = np.random.default_rng(seed)

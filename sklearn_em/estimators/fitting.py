@@ -111,13 +111,8 @@ def _obeying(given: Given, structure: Structure, n_features: int) -> np.ndarray 
     means = np.zeros((len(factors), n_features))
     weights = np.full(len(factors), 1 / len(factors)) if given.weights is None else given.weights
     matrices = structure.form.matrices(structure.form.covariances(factors), n_features)
-    kept = weights > 0
-    nearest = Gaussians.nearest(structure, means[kept], matrices[kept], weights[kept]).precision_cholesky
-    if np.allclose(nearest, factors[kept], rtol=_SAME, atol=_SAME * np.abs(nearest).max()):
-        return factors
-    factors = factors.copy()
-    factors[kept] = nearest
-    return factors
+    nearest = Gaussians.nearest(structure, means, matrices, weights).precision_cholesky
+    return factors if np.allclose(nearest, factors, rtol=_SAME, atol=_SAME * np.abs(nearest).max()) else nearest
 
 
 def _starts(

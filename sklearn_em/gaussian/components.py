@@ -8,6 +8,8 @@ import numpy as np
 
 from sklearn_em.gaussian.covariance.structure import Structure
 
+_LEAST_WEIGHT = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class Gaussians:
@@ -44,6 +46,8 @@ class Gaussians:
         Nearest in the weighted Kullback-Leibler divergence from them: the M-step with these covariances for moments.
         Matrices that obey the structure stay as they are, but for rounding.
         """
+        # A component of no weight takes the part of its covariance that is its own from the matrix all the same.
+        weights = np.maximum(weights, _LEAST_WEIGHT * weights.max())
         scatter = structure.moments.of_matrices(matrices)
         scatter = weights.reshape(-1, *[1] * (scatter.ndim - 1)) * scatter
         return cls.from_covariances(structure, means, structure.estimate(scatter, weights, means.shape[1], None))

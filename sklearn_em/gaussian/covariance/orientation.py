@@ -33,6 +33,8 @@ _MEMORY = 10
 # A step that promises less than this, in nats per unit of weight, is not worth making; below the second, rounding
 # hides whether the objective falls.
 _ENOUGH, _HIDDEN = 1e-20, 1e-12
+# Within EM the next pass moves the scatter again, so what is left of a step's gain can wait for it.
+_SMALL = 1e-4
 # Added to curvatures: a pair of axes in whose plane all components are round has no angle to turn by.
 _ROUND = 1e-6
 
@@ -66,7 +68,7 @@ def best_axes(
     if previous is not None:
         starts.append(common_axes(previous))
         values = [objective(_along(scatter, axes))[0] for axes in starts]
-        return _descended(scatter, objective, starts[int(np.argmin(values))])
+        return _descended(scatter, objective, starts[int(np.argmin(values))], _SMALL)
     starts += list(np.linalg.eigh(scatter)[1])
     ends = [_descended(scatter, objective, axes) for axes in starts]
     best = min(ends, key=lambda end: objective(end[1])[0])
@@ -83,13 +85,16 @@ def _along(scatter: np.ndarray, axes: np.ndarray) -> np.ndarray:
     return np.maximum((axes * (scatter @ axes)).sum(axis=1), np.finfo(float).tiny)
 
 
-def _descended(scatter: np.ndarray, objective: Objective, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the directions until the objective falls no more."""
+def _descended(
+    scatter: np.ndarray, objective: Objective, axes: np.ndarray, small: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the directions until the objective falls no more, or a step promises this small a part of the first."""
     pairs = np.triu_indices(len(axes), 1)
     q = _along(scatter, axes)
     value, share = objective(q)
     memory: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=_MEMORY)
     last: tuple[np.ndarray, np.ndarray] | None = None
+    first = 0.0
     for _ in range(_MOST_STEPS):
         turned = axes.T @ scatter @ axes
         slopes = share[:, None] / q
@@ -101,7 +106,8 @@ def _descended(scatter: np.ndarray, objective: Objective, axes: np.ndarray) -> t
             memory.append((last[0], change))
         direction = _direction(gradient, curvature, memory)
         promise = -float(gradient @ direction)
-        if not promise > _ENOUGH:
+        first = max(first, promise)
+        if not promise > max(_ENOUGH, small * first):
             break
         for _ in range(_MOST_HALVINGS):
             there = axes @ _rotation(direction, pairs, len(axes))

@@ -20,8 +20,11 @@ from sklearn_em.gaussian.covariance.forms import ill_defined
 
 _MOST_STEPS = 100
 _MOST_HALVINGS = 30
-# Newton's decrement is twice the distance of f from its minimum; the step from here leaves the square of that.
-_LAST_STEP = 1e-14
+# Of the logarithm of a volume, in one step: far from the minimum f is nearly straight.
+_LONGEST_STEP = 4.0
+# Newton's decrement is about twice the distance of f from its minimum. Near it rounding hides whether f falls, but
+# every step squares the distance; after a step from the last one there is nothing left.
+_NEAR, _LAST = 1e-10, 1e-20
 
 
 def volumes_about_one_shape(
@@ -63,10 +66,13 @@ def volumes_about_one_shape(
         products = np.tensordot(parts, parts, axes=([1, 2], [2, 1]) if parts.ndim == 3 else (1, 1))
         step = np.linalg.solve(np.diag(trace) - products + flat, -gradient)
         decrement = -float(gradient @ step)
-        if decrement < _LAST_STEP:
+        if decrement < _NEAR:
             u += step
-            break
-        u, value = _descended(scatter, share, u, value, step, decrement)
+            if decrement < _LAST:
+                break
+            continue
+        step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
+        u, value = _descended(scatter, share, u, value, step, -float(gradient @ step))
     return np.exp(-u), np.tensordot(np.exp(u), scatter, axes=1) / mass.sum()
 
 
