@@ -15,12 +15,14 @@ import prediction
 import report
 import search_quality
 import small_fits
+import structures
 import threads
 import time_to_answer
 
 SECTIONS = {
     "one_pass": one_pass.tables,
     "time_to_answer": time_to_answer.tables,
+    "structures": structures.tables,
     "passes": passes.tables,
     "small_fits": small_fits.tables,
     "prediction": prediction.tables,

@@ -33,8 +33,8 @@ _MEMORY = 10
 # A step that promises less than this, in nats per unit of weight, is not worth making; below the second, rounding
 # hides whether the objective falls.
 _ENOUGH, _HIDDEN = 1e-20, 1e-12
-# Within EM the next pass moves the scatter again, so what is left of a step's gain can wait for it.
-_SMALL = 1e-4
+# Within EM the next pass moves the scatter again, and what is left to gain can wait for it.
+_FEW_STEPS, _SMALL = 30, 1e-4
 # Added to curvatures: a pair of axes in whose plane all components are round has no angle to turn by.
 _ROUND = 1e-6
 
@@ -68,7 +68,7 @@ def best_axes(
     if previous is not None:
         starts.append(common_axes(previous))
         values = [objective(_along(scatter, axes))[0] for axes in starts]
-        return _descended(scatter, objective, starts[int(np.argmin(values))], _SMALL)
+        return _descended(scatter, objective, starts[int(np.argmin(values))], _FEW_STEPS, _SMALL)
     starts += list(np.linalg.eigh(scatter)[1])
     ends = [_descended(scatter, objective, axes) for axes in starts]
     best = min(ends, key=lambda end: objective(end[1])[0])
@@ -86,7 +86,7 @@ def _along(scatter: np.ndarray, axes: np.ndarray) -> np.ndarray:
 
 
 def _descended(
-    scatter: np.ndarray, objective: Objective, axes: np.ndarray, small: float = 0.0
+    scatter: np.ndarray, objective: Objective, axes: np.ndarray, most_steps: int = _MOST_STEPS, small: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn the directions until the objective falls no more, or a step promises this small a part of the first."""
     pairs = np.triu_indices(len(axes), 1)
@@ -95,7 +95,7 @@ def _descended(
     memory: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=_MEMORY)
     last: tuple[np.ndarray, np.ndarray] | None = None
     first = 0.0
-    for _ in range(_MOST_STEPS):
+    for _ in range(most_steps):
         turned = axes.T @ scatter @ axes
         slopes = share[:, None] / q
         mixed = np.einsum("ki,kij->ij", slopes, turned)
