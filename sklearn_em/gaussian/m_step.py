@@ -44,6 +44,8 @@ def m_step(
     blur: np.ndarray,
     previous: Gaussians,
     resolution: np.ndarray | None = None,
+    *,
+    afresh: bool = False,
 ) -> Gaussians:
     """Return the maximum-likelihood components; one that has no mass left keeps its parameters.
 
@@ -57,6 +59,8 @@ def m_step(
         Where components without mass take their parameters from, and where structures without a closed form begin.
     resolution : ndarray of shape (p,), optional
         The variances that are no more than rounding in the rows; a component of these is singular.
+    afresh : bool, default=False
+        Whether structures without a closed form look everywhere, in place of going on from `previous`.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def m_step(
         If a covariance is singular.
     """
     means = statistics.means
-    covariances = blurred_covariances(structure, statistics, blur, previous.covariances)
+    covariances = blurred_covariances(structure, statistics, blur, None if afresh else previous.covariances)
     if not statistics.all_alive:
         kept = statistics.alive
         means = np.where(kept[:, None], means, previous.means)

@@ -34,7 +34,7 @@ _MEMORY = 10
 # hides whether the objective falls.
 _ENOUGH, _HIDDEN = 1e-20, 1e-12
 # Within EM the next pass moves the scatter again, and what is left to gain can wait for it.
-_FEW_STEPS, _SMALL = 30, 1e-4
+_FEW_STEPS, _SMALL = 10, 1e-4
 # Added to curvatures: a pair of axes in whose plane all components are round has no angle to turn by.
 _ROUND = 1e-6
 
@@ -61,15 +61,15 @@ def best_axes(
     pooled : ndarray of shape (p, p)
         The matrix whose eigenvectors are the directions of the nearest structure with one shape.
     previous : ndarray of shape (K, p, p), optional
-        Covariances of the pass before: the better of their directions and the pooled ones is where to begin. Without
-        them the search begins from every component's own directions as well, and is the best of all ends.
+        Covariances of the pass before. Without them the search goes from the pooled directions and from each
+        component's own, and the best end is taken; with them it goes from the best of these or of the directions
+        before.
     """
-    starts = [np.linalg.eigh(pooled)[1]]
+    starts = [np.linalg.eigh(pooled)[1], *np.linalg.eigh(scatter)[1]]
     if previous is not None:
         starts.append(common_axes(previous))
         values = [objective(_along(scatter, axes))[0] for axes in starts]
         return _descended(scatter, objective, starts[int(np.argmin(values))], _FEW_STEPS, _SMALL)
-    starts += list(np.linalg.eigh(scatter)[1])
     ends = [_descended(scatter, objective, axes) for axes in starts]
     best = min(ends, key=lambda end: objective(end[1])[0])
     # Only where no start of the data's own leads as low as the features themselves: the features are not turned with

@@ -20,8 +20,12 @@ from sklearn_em.gaussian.covariance.forms import ill_defined
 
 _MOST_STEPS = 100
 _MOST_HALVINGS = 30
+# Where the scatter of two components has no direction in common, f is straight, and its second derivative singular.
+_RIDGE = 1e-10
 # Of the logarithm of a volume, in one step: far from the minimum f is nearly straight.
 _LONGEST_STEP = 4.0
+# Beyond this a component is singular for certain, and the exponential nears overflow.
+_FARTHEST = 300.0
 # Newton's decrement is about twice the distance of f from its minimum. Near it rounding hides whether f falls, but
 # every step squares the distance; after a step from the last one there is nothing left.
 _NEAR, _LAST = 1e-10, 1e-20
@@ -64,10 +68,10 @@ def volumes_about_one_shape(
         trace = parts.trace(axis1=1, axis2=2) if parts.ndim == 3 else parts.sum(axis=1)
         gradient = trace - p * share
         products = np.tensordot(parts, parts, axes=([1, 2], [2, 1]) if parts.ndim == 3 else (1, 1))
-        step = np.linalg.solve(np.diag(trace) - products + flat, -gradient)
+        step = np.linalg.solve(np.diag(trace + _RIDGE * p * share) - products + flat, -gradient)
         decrement = -float(gradient @ step)
         if decrement < _NEAR:
-            u += step
+            u = np.clip(u + step, -_FARTHEST, _FARTHEST)
             if decrement < _LAST:
                 break
             continue
@@ -81,7 +85,7 @@ def _descended(
 ) -> tuple[np.ndarray, float]:
     """Return the first point along the step, halved over and over, at which f has come down, and f there."""
     for _ in range(_MOST_HALVINGS):
-        there = u + step
+        there = np.clip(u + step, -_FARTHEST, _FARTHEST)
         at_there = _log_det(scatter, there) - scatter.shape[-1] * (share @ there)
         if at_there <= value - 0.1 * decrement:
             return there, at_there
