@@ -216,7 +216,7 @@ def along_common_axes(m_step, loss):
 
     def turned(scatter, mass):
         starts = [np.eye(scatter.shape[1]), *(np.linalg.eigh(own)[1] for own in [scatter.sum(axis=0), *scatter])]
-        candidates = [turn_pairs(scatter, mass, axes, loss, 1e-7) for axes in starts]
+        candidates = [turn_pairs(scatter, mass, axes, loss, 1e-5) for axes in starts]
         best = min(candidates, key=lambda axes: loss(log_volumes(scatter, axes), len(axes), mass))
         axes = turn_pairs(scatter, mass, best, loss, 1e-14)
         along = m_step(np.array([np.diag(np.diag(axes.T @ own @ axes)) for own in scatter]), mass)
@@ -231,7 +231,7 @@ def log_volumes(scatter, axes):
 
 
 def turn_pairs(scatter, mass, axes, loss, enough):
-    """The axes, (n_features, n_features), after as many sweeps over all pairs as lessen the loss by that share of it."""
+    """The axes, (n_features, n_features), after sweeps until one lessens the loss by too small a share."""
     for _ in range(1000):
         before = loss(log_volumes(scatter, axes), len(axes), mass)
         for i in range(len(axes)):

@@ -137,29 +137,31 @@ def test_nothing_is_missing():
     assert len(WEIGHTED) == 3 * 14
 
 
+@functools.cache
+def textbook_m_step(dataset, n_components, z_kind, model):
+    """The textbook's M-step from the responsibilities of a one-step record, and Q after it."""
+    key = dataset, n_components, z_kind
+    record = next(r for r in ONE_STEP if (r["dataset"], r["G"], r["z_kind"]) == key)
+    X, resp = rows(dataset), responsibilities_of(record)
+    params = oracles.m_step(X, resp, model)
+    return params, oracles.expected_log_likelihood(X, resp, *params)
+
+
 @pytest.mark.parametrize(("record", "covariance_type"), cases(ONE_STEP))
 def test_textbook_m_step_is_that_of_r(record, covariance_type):
     X, resp, theirs = rows(record["dataset"]), responsibilities_of(record), params_of(record)
-    ours = oracles.m_step(X, resp, covariance_type)
+    code = oracles.code_of(covariance_type)
+    ours, q = textbook_m_step(record["dataset"], record["G"], record["z_kind"], code)
     assert_allclose(ours[0], theirs[0], rtol=1e-11)
     assert_allclose(ours[1], theirs[1], rtol=1e-11)
     if record["model"] != "VVE":
         # off-diagonal elements may be sums that cancel, so they are judged against the size of the matrix
         atol = {"VEV": 1e-11, "VEE": 1e-7, "EVE": 1e-5}.get(record["model"], 1e-13)
         assert_allclose(ours[2], theirs[2], rtol=1e-11, atol=atol * np.abs(theirs[2]).max())
-    q = oracles.expected_log_likelihood(X, resp, *ours)
     assert q >= record["Q"] - 1e-12 * abs(q)
     # what R says of its own parameters
     assert_allclose(oracles.expected_log_likelihood(X, resp, *theirs), record["Q"], rtol=1e-12)
     assert_allclose(oracles.log_likelihood(X, *theirs), record["loglik"][0], rtol=1e-12)
-
-
-@functools.cache
-def textbook_q(case, model):
-    """Q after the M-step from the responsibilities of a one-step record."""
-    record = ONE_STEP[case]
-    X, resp = rows(record["dataset"]), responsibilities_of(record)
-    return oracles.expected_log_likelihood(X, resp, *oracles.m_step(X, resp, model))
 
 
 def inclusions():
@@ -167,17 +169,12 @@ def inclusions():
 
 
 @pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(i, id=f"{r['dataset']}-{r['G']}-{r['z_kind']}")
-        for i, r in enumerate(ONE_STEP)
-        if r["model"] == "EII"
-    ],
+    "case", [(r["dataset"], r["G"], r["z_kind"]) for r in ONE_STEP if r["model"] == "EII"], ids=str
 )
 def test_textbook_m_steps_are_nested(case):
+    qs = {model: textbook_m_step(*case, model)[1] for model in MODELS}
     for special, general in inclusions():
-        q = textbook_q(case, general)
-        assert textbook_q(case, special) <= q + 1e-12 * abs(q), (special, general)
+        assert qs[special] <= qs[general] + 1e-12 * abs(qs[general]), (special, general)
 
 
 @functools.cache
@@ -295,11 +292,16 @@ def test_criteria_at_given_parameters(record, covariance_type):
     assert_allclose(estimator.aic(X), 2 * record["df"] - 2 * record["loglik"], rtol=1e-11)
 
 
+def takes_the_textbook_long(cell):
+    """Whether the M-step that begins the fit would take minutes: 13 features, turned from many starts."""
+    return cell["dataset"] == "wine" and cell["model"] in COMMON_AXES and cell["G"] > 2
+
+
 # A few components on three sets are enough to see a mistake; the rest of R's grid is the proof.
 @pytest.mark.parametrize(
     ("record", "covariance_type"),
     cases(
-        [cell for cell in GRID["cells"] if "loglik_tight" in cell],
+        [cell for cell in GRID["cells"] if "loglik_tight" in cell and not takes_the_textbook_long(cell)],
         ONE_OF_EACH,
         slow=lambda cell: cell["dataset"] not in {"iris", "diabetes", "faithful"} or cell["G"] > 3,
     ),
@@ -317,9 +319,10 @@ def test_converged_log_likelihood(record, covariance_type):
 
 @pytest.mark.parametrize(("record", "covariance_type"), cases(GRID["na"]))
 def test_where_r_gives_nothing(record, covariance_type):
-    # The likelihood has no maximum near by: that is said, or the regularisation makes one.
+    # The likelihood has no maximum near by: that is said, or the regularisation makes one. All these models generalise
+    # EEI, whose M-step is a start that no partition makes singular.
     X, resp = rows(record["dataset"]), partition_of(record["dataset"], record["G"])
-    start = oracles.m_step(X, resp, covariance_type, blur=0.01 * np.diag(X.var(axis=0)))
+    start = oracles.m_step(X, resp, "EEI")
     estimator, message = start_at(start, covariance_type), ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
