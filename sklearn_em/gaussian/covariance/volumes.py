@@ -105,7 +105,11 @@ def _parts(scatter: np.ndarray, u: np.ndarray) -> np.ndarray:
     """Return S^-1 exp(u_k) W_k, S being the sum of exp(u_k) W_k."""
     grown = np.exp(u).reshape(-1, *[1] * (scatter.ndim - 1)) * scatter
     total = grown.sum(axis=0)
+    if scatter.ndim == 2:
+        if not total.min() > 0:
+            raise ill_defined(np.arange(len(scatter)))
+        return grown / total
     try:
-        return np.linalg.solve(total, grown) if scatter.ndim == 3 else grown / total
+        return np.linalg.solve(total, grown)
     except np.linalg.LinAlgError:
         raise ill_defined(np.arange(len(scatter))) from None
