@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL
+from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL, check_spread
 from sklearn_em.gaussian.covariance.structure import Orientation, Structure, SymmetryGroup
 from sklearn_em.gaussian.features import FULL as FULL_MOMENTS
 
 
 def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: np.ndarray | None) -> np.ndarray:
     along, axes = np.linalg.eigh(scatter)
-    variances = np.maximum(along, 0).sum(axis=0) / mass.sum()
-    return (axes * variances) @ axes.swapaxes(1, 2)
+    variances = np.maximum(along, 0).sum(axis=0, keepdims=True) / mass.sum()
+    check_spread(variances)
+    return (axes * variances[:, None]) @ axes.swapaxes(1, 2)
 
 
 EEV = Structure(

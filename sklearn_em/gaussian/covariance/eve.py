@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL
+from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL, check_spread
 from sklearn_em.gaussian.covariance.orientation import best_axes
 from sklearn_em.gaussian.covariance.structure import Orientation, Structure, SymmetryGroup
 from sklearn_em.gaussian.features import FULL as FULL_MOMENTS
@@ -15,6 +15,7 @@ def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: 
         return n_features * float(log.max() + np.log(share.sum())), share / share.sum()
 
     axes, along = best_axes(scatter, log_volume, scatter.sum(axis=0), previous)
+    check_spread(along)
     volume = np.exp(np.log(along).mean(axis=1, keepdims=True))
     variances = along / volume * (volume.sum() / mass.sum())
     return (axes * variances[:, None, :]) @ axes.T

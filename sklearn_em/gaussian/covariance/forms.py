@@ -39,6 +39,13 @@ def ill_defined(components: np.ndarray) -> DegenerateError:
     )
 
 
+def check_spread(along: np.ndarray) -> None:
+    """Raise DegenerateError for components whose scatter (K, p) along some axis is rounding of that along another."""
+    least = _PIVOT_ROUNDING * along.shape[1] * along.max(axis=1)
+    if not (along.min(axis=1) > least).all():
+        raise ill_defined(np.flatnonzero(~(along.min(axis=1) > least)))
+
+
 class Form(ABC):
     """The operations that depend on how a covariance is stored."""
 

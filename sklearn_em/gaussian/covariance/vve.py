@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL
+from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL, check_spread
 from sklearn_em.gaussian.covariance.orientation import best_axes
 from sklearn_em.gaussian.covariance.structure import Orientation, Structure, SymmetryGroup
 from sklearn_em.gaussian.covariance.volumes import volumes_about_one_shape
@@ -17,6 +17,7 @@ def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: 
 
     one_shape = volumes_about_one_shape(scatter, mass, None)[1]
     axes, along = best_axes(scatter, log_volumes, one_shape, previous)
+    check_spread(along)
     return (axes * (along / mass[:, None])[:, None, :]) @ axes.T
 
 
