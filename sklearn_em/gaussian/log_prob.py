@@ -108,11 +108,11 @@ class Densities:
         else:
             if tight.size:
                 shift[tight] = 0.0
-            precisions = gaussians.precisions
-            linear = form.times(precisions, shift)
+            precisions, natural = gaussians.precisions, form.natural
+            linear = natural.times(precisions, shift)
             theta = np.empty((len(shift), moments.length(p)))
             theta[:, 0] = constant - 0.5 * (linear * shift).sum(axis=1)
-            moments.coefficients(form, precisions, p, theta[:, 1:-p])
+            moments.coefficients(natural, precisions, p, theta[:, 1:-p])
             theta[:, -p:] = linear
         return cls(gaussians, moments, centre, constant, theta, tight, reference)
 

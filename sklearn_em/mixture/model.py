@@ -167,11 +167,9 @@ class GaussianMixtureModel:
         if self.structure.shared:
             return np.zeros(len(mass), dtype=bool)
         few = mass * self.problem.n_rows / self.problem.weight < self.structure.min_rows(p)
-        deviation = np.sqrt(self.problem.variance)
-        relative = self.structure.form.matrices(params.gaussians.covariances, p) / deviation[:, None] / deviation
-        smallest = np.linalg.eigvalsh(relative)[:, 0]
-        held_up = (self.blur / self.problem.variance).max()
-        return few | ((smallest < _SPIKE) & (held_up > _HELD_UP * smallest))
+        variance = self.problem.variance
+        thin = min(_SPIKE, (self.blur / variance).max() / _HELD_UP)
+        return few | self.structure.form.narrower(params.gaussians.covariances, variance, thin)
 
     @cached_property
     def _log_scale(self) -> float:
@@ -213,7 +211,7 @@ class GaussianMixtureModel:
         if densities.moments is not COMMON:
             return statistics
         # The term all components share cancels in the responsibilities; summed over rows it is one trace.
-        precisions = self.structure.form.matrices(densities.gaussians.precisions, self.source.n_features)[0]
+        precisions = self.structure.form.natural.matrices(densities.gaussians.precisions, self.source.n_features)[0]
         shared = -0.5 * float((precisions * self.problem.total).sum())
         gaussian = with_total(statistics.gaussian, self.problem.total)
         return MixtureStatistics(gaussian, statistics.log_likelihood + shared)
