@@ -530,7 +530,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.weights_ = best.params.weights.astype(dtype)
         self.means_ = gaussians.means.astype(dtype)
         for name in (*MATRIX_ATTRIBUTES, *FACTOR_ATTRIBUTES):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         for name, array in structure.published(gaussians.covariances, gaussians.precision_cholesky, p).items():
             setattr(self, name, array.astype(dtype))
         self.converged_ = best.status is Status.CONVERGED
@@ -564,12 +564,12 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             expected = {"means_": (K, n_features), **structure.published_shapes(K, n_features)}
             fitted = {name: vars(self)[name].shape for name in expected if name in vars(self)}
             if fitted != expected:
-                what = " and ".join(f"whose {name} have shape {shape}" for name, shape in fitted.items())
+                what = " and ".join(f"whose {name.strip('_')} have shape {shape}" for name, shape in fitted.items())
+                need = " and ".join(f"{name} of shape {shape}" for name, shape in expected.items())
                 raise ValueError(
-                    f"warm_start=True goes on from the last fit, {what.replace('_', '')}, but n_components={K}, "
-                    f"n_features={n_features} and covariance_type={self.covariance_type!r} need "
-                    f"{' and '.join(f'{name} of {shape}' for name, shape in expected.items())}; set warm_start=False to "
-                    "start afresh."
+                    f"warm_start=True goes on from the last fit, {what}, but n_components={K}, "
+                    f"n_features={n_features} and covariance_type={self.covariance_type!r} need {need}; set "
+                    "warm_start=False to start afresh."
                 )
             params = self._parameters()
             return Given(params.weights, params.gaussians.means, params.gaussians.precision_cholesky)

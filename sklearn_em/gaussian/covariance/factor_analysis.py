@@ -1,15 +1,16 @@
 """Factor analysis of covariances S_k: loadings W_k and noise Psi such that W_k W_k^T + Psi explains S_k best.
 
-For given noise the best loadings are known: with the largest eigenvalues theta and their eigenvectors U of
-Psi^-1/2 S Psi^-1/2, they are W = Psi^1/2 U (theta - 1)^1/2 where theta > 1, else 0. What is left to minimise, over
-x = log Psi and summed over the S_k with their shares of the mass where they have the noise in common, is
+For given noise the best loadings are known: with the largest eigenvalues theta and their eigenvectors u of
+Psi^-1/2 S Psi^-1/2, the columns of W are Psi^1/2 u (theta - 1)^1/2 where theta > 1, else 0. What is left to minimise
+over x = log Psi, summed over the S_k with their shares of the mass where they have the noise in common, is
 
-    f(x) = log |Psi| + tr(Psi^-1 S) + sum_i (log theta_i + 1 - theta_i),    df/dx = 1 - diag(S - W W^T) / Psi
+    f(x) = sum x + sum_used (1 + log theta) + sum_others theta,    df/dx = 1 - diag(S - W W^T) / Psi
 
 A quasi-Newton method finds the minimum: limited-memory BFGS about the expected curvature, the squared entries of
-I - U U^T. Where that does not descend, the step is that of ECM, Psi = diag(S - W W^T), which always does. With many
-features the eigenvectors are those in a Krylov space about the last ones; the loadings are then the best in that space,
-f is still exact at them, and the whole takes O(p^2 q) per step.
+I - U U^T. Where that does not descend, the step is that of ECM, Psi = diag(S - W W^T), which always does. With few
+features f comes from the inverse of S, where the others are the large eigenvalues: so it has all its digits also where
+noise goes to 0. With many, eigenvectors are those in a Krylov space about the last ones; the loadings are then the
+best in that space, f is exact at them, and a step takes O(p^2 q).
 
 References
 ----------
@@ -20,12 +21,13 @@ estimation for factor analysis: EM or non-EM?": the step of ECM.
 """
 
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lapack
 
 # The least noise, as a share of the feature's variance: without noise the likelihood is at its limit, or has none.
-LEAST_NOISE = 1e-10
+LEAST_NOISE = 1e-8
 _MOST_STEPS = 500
 _MOST_HALVINGS = 12
 _MEMORY = 8
@@ -36,7 +38,7 @@ _FEW_FEATURES = 96
 _SPARE = 8
 # A step that promises less than this, in nats per unit of weight, is not worth making: with few features, and with
 # many, where the next pass goes on from here.
-_ENOUGH, _ENOUGH_OF_MANY = 1e-14, 1e-9
+_ENOUGH, _ENOUGH_OF_MANY = 1e-12, 1e-8
 
 
 def analyse(
@@ -62,6 +64,7 @@ def analyse(
         units of the noise's deviation is positive.
     noise : ndarray of shape (p,)
     """
+    starts: list[tuple[np.ndarray, list[np.ndarray | None]]]
     unit = np.sqrt(share @ covariances.diagonal(axis1=1, axis2=2))
     scaled = covariances / (unit[:, None] * unit)
     if previous is None:
@@ -82,26 +85,44 @@ def oriented(columns: np.ndarray) -> np.ndarray:
     return np.where(largest < 0, -columns, columns)
 
 
+def _inverse(matrix: np.ndarray) -> np.ndarray | None:
+    """Return the inverse of a symmetric matrix, None where it is not positive definite."""
+    lower, failed = lapack.dpotrf(matrix, lower=1)
+    if failed:
+        return None
+    inverse = np.tril(lapack.dpotri(lower, lower=1)[0])
+    return inverse + np.tril(inverse, -1).T
+
+
 def _cold_noises(correlation: np.ndarray) -> list[np.ndarray]:
+    """Return noises (p,) to begin from: all there is, and what regression on the other features leaves."""
     noises = [np.ones(len(correlation))]
-    if len(correlation) > _FEW_FEATURES:
-        # With hardly more rows than features, regression on all of them leaves nothing.
-        return noises
-    lower, failed = lapack.dpotrf(correlation, lower=1)
-    if not failed:
-        inverse = np.square(lapack.dtrtri(lower, lower=1)[0] * np.tri(len(lower))).sum(axis=0)
-        noises.append(1 / inverse)
+    # With hardly more rows than features, as where they are many, regression leaves nothing.
+    if len(correlation) <= _FEW_FEATURES and (inverse := _inverse(correlation)) is not None:
+        noises.append(1 / inverse.diagonal())
     return noises
 
 
+@dataclass(frozen=True, eq=False)
 class _Point:
-    """The objective at x = log Psi, with all that the search needs there."""
+    """The objective at x = log Psi, with all that the search needs there.
 
-    def __init__(self, x: np.ndarray, value: float, kept: np.ndarray, bases: list[np.ndarray], factors: list):
-        self.x, self.value, self.bases, self.factors = x, value, bases, factors
-        # Psi after a step of ECM, over Psi.
-        self.ratio = kept
-        self.gradient = 1 - kept
+    Attributes
+    ----------
+    x, gradient : ndarray of shape (p,)
+    value : float
+        Up to a constant.
+    factors : list of tuple of ndarray of shape (q,) and (p, q)
+        For each matrix, the lengths and directions of the columns of Psi^-1/2 W.
+    bases : list of ndarray of shape (p, m)
+        For each matrix, a basis of the space of its leading eigenvectors.
+    """
+
+    x: np.ndarray
+    value: float
+    gradient: np.ndarray
+    factors: list[tuple[np.ndarray, np.ndarray]]
+    bases: list[np.ndarray | None]
 
 
 class _Search:
@@ -120,6 +141,7 @@ class _Search:
     def __init__(self, scaled: np.ndarray, share: np.ndarray, n_factors: int, bases: list[np.ndarray | None]):
         self._scaled, self._share, self._n_factors = scaled, share, n_factors
         self._few = scaled.shape[1] <= _FEW_FEATURES
+        self._inverses = [_inverse(matrix) if self._few else None for matrix in scaled]
         self._bases = bases
 
     def descended(self, noise: np.ndarray) -> _Point:
@@ -136,7 +158,8 @@ class _Search:
                 break
             there = self._along(point, direction, floor, promise)
             if there is None:
-                there = self._at(np.maximum(point.x + np.log(np.maximum(point.ratio, LEAST_NOISE)), floor), point.bases)
+                ratio = np.maximum(1 - point.gradient, LEAST_NOISE)
+                there = self._at(np.maximum(point.x + np.log(ratio), floor), point.bases)
                 memory.clear()
                 if not there.value < point.value:
                     break
@@ -157,22 +180,52 @@ class _Search:
 
     def _at(self, x: np.ndarray, bases: list[np.ndarray | None]) -> _Point:
         root = np.exp(-0.5 * x)
-        value, kept = float(x.sum()), np.zeros_like(x)
-        found, factors = [], []
-        for scaled, share, basis in zip(self._scaled, self._share, bases, strict=True):
-            theta, vectors, images = self._leading(scaled, root, basis)
-            found.append(vectors)
-            theta, vectors = np.maximum(theta[: self._n_factors], 1.0), vectors[:, : self._n_factors]
-            excess = theta - 1
-            relative = scaled.diagonal() * root**2
-            value += share * (relative.sum() + float((np.log(theta) - excess).sum()))
-            # What the factors leave of each variance. Where the vectors are not quite eigenvectors, their images are
-            # not theta times the vectors, and this is the step of EM that never makes f worse.
-            mixed = (vectors * images[:, : self._n_factors]) @ (excess / theta)
-            own = (vectors**2) @ excess
-            kept += share * np.where(relative > 0, relative - 2 * mixed + own, 0.0)
-            factors.append((np.sqrt(excess), vectors))
-        return _Point(x, value, np.maximum(kept, 0.0), found, factors)
+        value, gradient = 0.0, np.zeros_like(x)
+        factors, found = [], []
+        for scaled, inverse, share, basis in zip(self._scaled, self._inverses, self._share, bases, strict=True):
+            if inverse is not None:
+                own, slope, factor = self._by_inverse(scaled, inverse, root)
+            else:
+                own, slope, factor, basis = self._by_leading(scaled, root, basis)
+                own += float(x.sum())
+            value += share * own
+            gradient += share * slope
+            factors.append(factor)
+            found.append(basis)
+        return _Point(x, value, gradient, factors, found)
+
+    def _by_inverse(
+        self, scaled: np.ndarray, inverse: np.ndarray, root: np.ndarray
+    ) -> tuple[float, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Return f less log |S|, its gradient and the factors, from all eigenvectors of Psi^1/2 S^-1 Psi^1/2."""
+        q = self._n_factors
+        reciprocal, vectors = np.linalg.eigh(inverse / root[:, None] / root)
+        reciprocal = np.maximum(reciprocal, np.finfo(float).tiny)
+        used = reciprocal < 1
+        used[q:] = False
+        theta, others = 1 / reciprocal[~used], vectors[:, ~used]
+        value = float((theta - np.log(theta)).sum())
+        gradient = np.square(others) @ (1 - theta)
+        directions = vectors[:, :q]
+        # The smallest eigenvalues have lost their digits to the largest; their vectors have not.
+        images = root[:, None] * (scaled @ (root[:, None] * directions))
+        excess = np.where(used[:q], np.maximum((directions * images).sum(axis=0) - 1, 0.0), 0.0)
+        return value, gradient, (np.sqrt(excess), directions)
+
+    def _by_leading(
+        self, scaled: np.ndarray, root: np.ndarray, basis: np.ndarray | None
+    ) -> tuple[float, np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Return f less the sum of x, its gradient, the factors, and a basis from which to go on."""
+        q = self._n_factors
+        theta, vectors, images = self._leading(scaled, root, basis)
+        directions, theta = vectors[:, :q], np.maximum(theta[:q], 1.0)
+        excess = theta - 1
+        relative = scaled.diagonal() * root**2
+        value = float(relative.sum() + (np.log(theta) - excess).sum())
+        # Where the vectors are not quite eigenvectors, their images are not theta times the vectors; this is then the
+        # step of EM from the factors in hand, which does not make f worse either.
+        kept = relative - 2 * ((directions * images[:, :q]) @ (excess / theta)) + np.square(directions) @ excess
+        return value, 1 - np.maximum(kept, 0.0), (np.sqrt(excess), directions), vectors
 
     def _leading(
         self, scaled: np.ndarray, root: np.ndarray, basis: np.ndarray | None
