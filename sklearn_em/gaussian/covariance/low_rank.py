@@ -144,7 +144,7 @@ class LowRank(Form):
     def rescale(self, array: np.ndarray, factor: np.ndarray) -> np.ndarray:
         """Return covariances of features multiplied by `factor` (p,)."""
         loadings, noise = _parts(array)
-        return np.concatenate([loadings * factor[:, None], (noise * factor**2)[:, :, None]], axis=2)
+        return np.concatenate([loadings * factor[:, None], (noise * factor * factor)[:, :, None]], axis=2)
 
     def rescale_cholesky(self, precision_cholesky: np.ndarray, factor: np.ndarray) -> np.ndarray:
         """Return [A, d] of features multiplied by `factor` (p,)."""
