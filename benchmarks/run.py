@@ -7,6 +7,7 @@ import argparse
 import time
 from pathlib import Path
 
+import factor
 import machine
 import memory
 import one_pass
@@ -26,6 +27,7 @@ SECTIONS = {
     "passes": passes.tables,
     "small_fits": small_fits.tables,
     "prediction": prediction.tables,
+    "factor": factor.tables,
     "memory": memory.tables,
     "search_quality": search_quality.tables,
     "threads": threads.tables,

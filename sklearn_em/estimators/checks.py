@@ -86,7 +86,7 @@ def check_precisions(precisions: Any, structure: Structure, n_components: int, n
     # An inverse computed in single precision is symmetric to single precision.
     tolerance = 1e-3 if precisions.dtype == np.float32 else 1e-6
     inside = structure.from_natural(precisions.astype(np.float64), n_features)
-    matrices = structure.form.matrices(inside, n_features)
+    matrices = structure.form.natural.matrices(inside, n_features)
     try:
         if not np.allclose(matrices, matrices.swapaxes(-1, -2), rtol=tolerance, atol=tolerance * abs(matrices).min()):
             raise np.linalg.LinAlgError("not symmetric")

@@ -128,7 +128,7 @@ def _scaled(given: Given, structure: Structure, scale: np.ndarray) -> Given:
 def _obeying(given: Given, structure: Structure, n_features: int) -> np.ndarray | None:
     """Return the factors of the given precisions, or of the nearest that obey the structure."""
     factors = given.precision_cholesky
-    if factors is None or structure.shared:
+    if factors is None or structure.is_closed:
         return factors
     means = np.zeros((len(factors), n_features))
     weights = np.full(len(factors), 1 / len(factors)) if given.weights is None else given.weights

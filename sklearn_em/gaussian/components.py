@@ -64,7 +64,7 @@ class Gaussians:
 
     @cached_property
     def precisions(self) -> np.ndarray:
-        """The inverse covariances, (G, ...)."""
+        """The inverse covariances, (G, ...), in the form's natural form."""
         return self.structure.form.precisions(self.precision_cholesky)
 
     @cached_property

@@ -73,8 +73,7 @@ def m_step(
         kept = statistics.alive
         means = np.where(kept[:, None], means, previous.means)
         if not structure.shared:
-            estimated, covariances = covariances, previous.covariances.copy()
-            covariances[kept] = estimated
+            covariances = structure.form.updated(previous.covariances, covariances, kept)
     if resolution is not None and (bad := structure.form.unresolved(covariances, resolution)).any():
         raise ill_defined(np.flatnonzero(bad))
     return Gaussians.from_covariances(structure, means, covariances)

@@ -5,6 +5,7 @@ from sklearn_em.gaussian.covariance.eev import EEV
 from sklearn_em.gaussian.covariance.eve import EVE
 from sklearn_em.gaussian.covariance.evi import EVI
 from sklearn_em.gaussian.covariance.evv import EVV
+from sklearn_em.gaussian.covariance.factor import Factor
 from sklearn_em.gaussian.covariance.full import FULL
 from sklearn_em.gaussian.covariance.spherical import SPHERICAL
 from sklearn_em.gaussian.covariance.structure import Orientation, Structure, SymmetryGroup
@@ -38,4 +39,10 @@ STRUCTURES: dict[str, Structure] = {structure.name: structure for structure in _
 # Every structure also goes by its code.
 BY_NAME_OR_CODE: dict[str, Structure] = STRUCTURES | {structure.code: structure for structure in _ALL}
 
-__all__ = ["BY_NAME_OR_CODE", "STRUCTURES", "Orientation", "Structure", "SymmetryGroup"]
+
+def structure_of(covariance_type: str | Factor) -> Structure:
+    """Return the structure of a value of the parameter `covariance_type`."""
+    return covariance_type.structure if isinstance(covariance_type, Factor) else BY_NAME_OR_CODE[covariance_type]
+
+
+__all__ = ["BY_NAME_OR_CODE", "STRUCTURES", "Factor", "Orientation", "Structure", "SymmetryGroup", "structure_of"]

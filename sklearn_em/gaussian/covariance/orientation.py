@@ -81,8 +81,9 @@ def best_axes(
 
 
 def _along(scatter: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Return q, at least the smallest positive number."""
-    return np.maximum((axes * (scatter @ axes)).sum(axis=1), np.finfo(float).tiny)
+    """Return q, at least its rounding error."""
+    q = (axes * (scatter @ axes)).sum(axis=1)
+    return np.maximum(q, np.finfo(float).eps * q.max(axis=1, keepdims=True) + np.finfo(float).tiny)
 
 
 def _descended(

@@ -1,6 +1,6 @@
 """What a covariance structure has to say; one file of this folder per structure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -8,6 +8,11 @@ import numpy as np
 
 from sklearn_em.gaussian.covariance.forms import Form
 from sklearn_em.gaussian.features import Moments
+
+# Fitted attributes by name.
+Attributes = Mapping[str, np.ndarray]
+MATRIX_ATTRIBUTES = ("covariances_", "precisions_", "precisions_cholesky_")
+FACTOR_ATTRIBUTES = ("factor_loadings_", "noise_variances_")
 
 
 class Orientation(Enum):
@@ -36,7 +41,8 @@ class Structure:
         The value of `covariance_type`.
     code : str
         The code of volume, shape and orientation (Equal, Variable, Identity) of Banfield and Raftery (1993),
-        "Model-based Gaussian and non-Gaussian clustering".
+        "Model-based Gaussian and non-Gaussian clustering"; of loadings, noise and its shape (Constrained or not, U)
+        of McNicholas and Murphy (2008), "Parsimonious Gaussian mixture models", for factors.
     geometry : str
         A sentence for people.
     form : Form
@@ -89,15 +95,41 @@ class Structure:
         return 1 if self.shared else n_components
 
     def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Return the shape of `covariances_` and `precisions_`."""
+        """Return the shape of `covariances_` and `precisions_`, in the form's natural form."""
         shape = self.form.natural_shape(n_components, n_features)
         return shape[1:] if self.shared else shape
 
     def to_natural(self, array: np.ndarray, n_features: int) -> np.ndarray:
-        """Turn an array as used inside, with its leading axis, into the shape the user sees."""
+        """Turn a natural array as used inside, with its leading axis, into the shape the user sees."""
         return array.reshape(self.natural_shape(len(array), n_features))
 
     def from_natural(self, array: np.ndarray, n_features: int) -> np.ndarray:
         """Undo `to_natural`."""
         inside = self.form.natural_shape(1, n_features)[1:] or (1,)
         return array.reshape(-1, *inside)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether whatever can be stored obeys the structure."""
+        return self.shared
+
+    def check(self, n_features: int) -> None:
+        """Raise ValueError where the structure makes no sense with so many features."""
+
+    def published(self, covariances: np.ndarray, precision_cholesky: np.ndarray, n_features: int) -> Attributes:
+        """Return the attributes by which the user sees the covariances."""
+        precisions = self.form.precisions(precision_cholesky)
+        arrays = covariances, precisions, precision_cholesky
+        return {name: self.to_natural(a, n_features) for name, a in zip(MATRIX_ATTRIBUTES, arrays, strict=True)}
+
+    def published_shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
+        """Return the attributes that are the truth, from which the others follow, and their shapes."""
+        return {"precisions_cholesky_": self.natural_shape(n_components, n_features)}
+
+    def covariances_of(self, attributes: Attributes, n_features: int) -> np.ndarray:
+        """Return the covariances that the published attributes say."""
+        return self.from_natural(np.asarray(attributes["covariances_"], dtype=float), n_features)
+
+    def factors_of(self, attributes: Attributes, n_features: int) -> np.ndarray:
+        """Return the factors of the precisions that the published attributes say."""
+        return self.from_natural(np.asarray(attributes["precisions_cholesky_"], dtype=float), n_features)
