@@ -250,7 +250,7 @@ def test_the_chart_knows_no_empty_and_no_singular_component(covariance_type):
 
 @pytest.mark.parametrize("name", ["iris", "acidity", "faithful", "wine"])
 @pytest.mark.parametrize("reg_covar", [0, "auto", 0.1])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_objective_never_falls(covariance_type, name, reg_covar, weighted):
     X = DATA[name]
     weight = np.random.default_rng(0).exponential(size=len(X)) if weighted else None

@@ -278,7 +278,8 @@ def test_densities_are_scipys(covariance_type):
     assert_array_equal(estimator.predict(far), expected.argmax(axis=1))
 
 
-@pytest.mark.parametrize("n_features", [65, 80])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_features", [65])
 def test_many_features_take_another_path_to_the_same_densities(covariance_type, n_features):
     X, _ = mixture_rows(400, n_features, 2, separation=0.5)
     estimator = fit(X, covariance_type, n_components=2, reg_covar=1e-2)
@@ -364,7 +365,7 @@ def test_default_fits_stop_near_their_limit(covariance_type, path):
 # Searching.
 
 
-@pytest.mark.parametrize("n_samples", [400, 10_000])
+@pytest.mark.parametrize("n_samples", [400, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_more_starts_are_recorded_and_never_worse(covariance_type, n_samples):
     X, _ = mixture_rows(n_samples, 2, 6, separation=1.5)
     one, many = (fit(X, covariance_type, n_components=6, n_init=n_init) for n_init in (1, 8))
