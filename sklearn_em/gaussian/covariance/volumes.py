@@ -27,7 +27,7 @@ _LONGEST_STEP = 4.0
 # Beyond this a component is singular for certain, and the exponential nears overflow.
 _FARTHEST = 300.0
 # Newton's decrement is about twice the distance of f from its minimum. Near it rounding hides whether f falls, but
-# every step squares the distance; after a step from the last one there is nothing left.
+# every step squares the distance; after a step from the last one, or where it shrinks no more, there is nothing left.
 _NEAR, _LAST = 1e-10, 1e-20
 
 
@@ -63,6 +63,7 @@ def volumes_about_one_shape(
     # f does not change where all u grow alike; the constant holds the system regular in that direction.
     flat = np.ones((len(u), len(u)))
     value = _log_det(scatter, u) - p * (share @ u)
+    before = np.inf
     for _ in range(_MOST_STEPS):
         parts = _parts(scatter, u)
         trace = parts.trace(axis1=1, axis2=2) if parts.ndim == 3 else parts.sum(axis=1)
@@ -72,8 +73,9 @@ def volumes_about_one_shape(
         decrement = -float(gradient @ step)
         if decrement < _NEAR:
             u = np.clip(u + step, -_FARTHEST, _FARTHEST)
-            if decrement < _LAST:
+            if decrement < _LAST or decrement >= before:
                 break
+            before = decrement
             continue
         step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
         u, value = _descended(scatter, share, u, value, step, -float(gradient @ step))
