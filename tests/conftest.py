@@ -6,7 +6,14 @@ import pytest
 from sklearn_em.gaussian.covariance import STRUCTURES
 
 
-@pytest.fixture(params=STRUCTURES, ids=str)
+# What each of these does others do as well: pooling, one volume, volumes about one shape, common and own axes.
+LIKE_OTHERS = {"tied_spherical", "EVI", "VEE", "VVE", "EEV", "EVV"}
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_OTHERS else []) for name in STRUCTURES],
+    ids=str,
+)
 def covariance_type(request):
     """Every structure of the registry: one more line there is one more case here."""
     return request.param
