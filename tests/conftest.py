@@ -5,7 +5,6 @@ import pytest
 
 from sklearn_em.gaussian.covariance import STRUCTURES
 
-
 # What each of these does others do as well: pooling, one volume, volumes about one shape, common and own axes.
 LIKE_OTHERS = {"tied_spherical", "EVI", "VEE", "VVE", "EEV", "EVV"}
 
