@@ -7,7 +7,7 @@ from sklearn_em import GaussianMixtureEM
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import scan
-from sklearn_em.gaussian.covariance import STRUCTURES
+from sklearn_em.gaussian.covariance import structure_of
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 
 
@@ -23,7 +23,7 @@ class Pass:
 
     def __init__(self, start: GaussianMixtureEM, X: np.ndarray):
         self._workers = Workers(start.n_jobs)
-        self._structure = STRUCTURES[start.covariance_type]
+        self._structure = structure_of(start.covariance_type)
         with self._workers as workers:
             self._problem = scan(ArraySource(X), start.n_components, self._structure.one_scale, workers)
         blur = start.reg_covar * self._problem.scale**2

@@ -7,6 +7,7 @@ import argparse
 import time
 from pathlib import Path
 
+import factor
 import machine
 import memory
 import one_pass
@@ -15,15 +16,18 @@ import prediction
 import report
 import search_quality
 import small_fits
+import structures
 import threads
 import time_to_answer
 
 SECTIONS = {
     "one_pass": one_pass.tables,
     "time_to_answer": time_to_answer.tables,
+    "structures": structures.tables,
     "passes": passes.tables,
     "small_fits": small_fits.tables,
     "prediction": prediction.tables,
+    "factor": factor.tables,
     "memory": memory.tables,
     "search_quality": search_quality.tables,
     "threads": threads.tables,

@@ -6,10 +6,25 @@ import pytest
 from sklearn_em.gaussian.covariance import STRUCTURES
 
 
-@pytest.fixture(params=STRUCTURES, ids=str)
+# What each of these does others do as well: pooling, one volume, volumes about one shape, common and own axes.
+LIKE_OTHERS = {"tied_spherical", "EVI", "VEE", "VVE", "EEV", "EVV"}
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_OTHERS else []) for name in STRUCTURES],
+    ids=str,
+)
 def covariance_type(request):
     """Every structure of the registry: one more line there is one more case here."""
     return request.param
+
+
+def natural(matrices, covariance_type):
+    """Bring covariances or precisions (K, p, p) that obey a structure into the shape in which it publishes them."""
+    structure, p = STRUCTURES[covariance_type], matrices.shape[-1]
+    n_axes = len(structure.form.natural_shape(1, p))
+    inside = matrices if n_axes == 3 else matrices.diagonal(axis1=1, axis2=2)[:, : p if n_axes == 2 else 1]
+    return structure.to_natural(inside[:1] if structure.shared else inside, p)
 
 
 def mixture_rows(n_samples=300, n_features=3, n_components=3, separation=3.0, seed=0):

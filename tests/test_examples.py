@@ -1,4 +1,4 @@
-"""The worked example runs, and what it claims is true of what it prints."""
+"""The worked examples run, and what they claim is true of what they print."""
 
 import runpy
 import sys
@@ -11,13 +11,14 @@ from matplotlib.image import imread
 from sklearn_em import GaussianMixtureEM
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "em_vs_kmeans.py"
+STRUCTURES_SCRIPT = SCRIPT.with_name("structures.py")
 
 
-def run(monkeypatch, capsys, folder, *arguments):
+def run(monkeypatch, capsys, folder, *arguments, script=SCRIPT):
     """Run the script in `folder`; return what it printed, split into words line by line."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+    monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+    runpy.run_path(str(script), run_name="__main__")
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
@@ -113,3 +114,25 @@ def test_wrong_data_is_argparse_error(monkeypatch, capsys, tmp_path, arguments):
     message = capsys.readouterr().err
     assert "--data" in message
     assert "two-gaussians" in message
+
+
+def test_structures_are_drawn_and_nested_ones_are_no_better(monkeypatch, capsys, tmp_path):
+    lines = run(monkeypatch, capsys, tmp_path, script=STRUCTURES_SCRIPT)
+    assert lines[0] == ["code", "name", "parameters", "log-likelihood", "BIC"]
+    value = {words[0]: float(words[3]) for words in lines[1:15]}
+    assert len(value) == 14
+    contained = [
+        (a, b)
+        for a in value
+        for b in value
+        if a != b and all("IEV".index(i) <= "IEV".index(j) for i, j in zip(a, b, strict=True))
+    ]
+    assert ("VVI", "VVE") in contained
+    for smaller, larger in contained:
+        assert value[smaller] <= value[larger]
+    bic = {words[0]: float(words[4]) for words in lines[1:15]}
+    assert lines[-2] == ["lowest", "BIC:", min(bic, key=bic.get)]
+    assert lines[-1] == ["picture:", "structures.png"]
+    pixels = imread(tmp_path / "structures.png")[..., :3]
+    for colour in [(0, 114, 178), (213, 94, 0), (0, 158, 115)]:
+        assert np.sum(np.all(np.abs(pixels * 255 - colour) < 1, axis=2)) > 500

@@ -75,13 +75,18 @@ def check_means(means: Any, n_components: int, n_features: int) -> np.ndarray:
 
 def check_precisions(precisions: Any, structure: Structure, n_components: int, n_features: int) -> np.ndarray:
     """Return the Cholesky factors of initial precisions, as used inside, (G, ...)."""
-    precisions = check_array(precisions, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name="precisions_init")
+    # A single number, as spheres of one size have, is not an array to scikit-learn.
+    precisions = np.asarray(precisions)
+    shape = precisions.shape
+    precisions = check_array(
+        np.atleast_1d(precisions), dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name="precisions_init"
+    ).reshape(shape)
     name = f"{structure.name} precision"
     _check_shape(precisions, structure.natural_shape(n_components, n_features), name, "precisions_init")
     # An inverse computed in single precision is symmetric to single precision.
     tolerance = 1e-3 if precisions.dtype == np.float32 else 1e-6
     inside = structure.from_natural(precisions.astype(np.float64), n_features)
-    matrices = structure.form.matrices(inside, n_features)
+    matrices = structure.form.natural.matrices(inside, n_features)
     try:
         if not np.allclose(matrices, matrices.swapaxes(-1, -2), rtol=tolerance, atol=tolerance * abs(matrices).min()):
             raise np.linalg.LinAlgError("not symmetric")

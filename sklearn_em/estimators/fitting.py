@@ -1,16 +1,19 @@
 """From checked rows to the best end: scan, starts, search. No attribute of an estimator is read or set here."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import repeat
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, scan
-from sklearn_em.em import Squarem, StoppingRule
+from sklearn_em.em import DegenerateError, Squarem, StoppingRule
+from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
 from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, one_component, search
@@ -18,6 +21,14 @@ from sklearn_em.starts.ends import Candidate, Run, State
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
 _AUTO_REGULARISATION = 1e-6
+# The share of the variances, far rows included, below which a covariance matrix has no digits.
+_LEAST_RESOLVED = 1e-12
+_WIDENED = (
+    "reg_covar was too small for covariances of this size, all of which came out singular; the variances {} were added "
+    "to the features instead. Leave out rows that are far from all others, or increase reg_covar."
+)
+# Given precisions this close to the structure, relatively, obey it but for rounding, and are kept to the last bit.
+_SAME = 1e-9
 
 
 def fit_mixture(
@@ -62,22 +73,36 @@ def fit_mixture(
     """
     with Workers(n_jobs) as workers:
         problem = scan(source, n_components, structure.one_scale, workers)
-        model = GaussianMixtureModel(structure, source, problem, _blur(reg_covar, problem, structure), workers)
-        on_sample, scaled = model.on_sample(), _scaled(given, structure, problem.scale)
-        params = scaled.parameters(structure)
-        starts: Iterator[Iterable[Candidate]]
-        proposals = None
-        if params is not None:
-            starts = iter([[lambda: params]])
-        elif n_components == 1 and given.is_empty:
-            starts = repeat([partial(one_component, model)])
-        else:
-            space = StartSpace.of(problem)
-            starts = _starts(model, space, scaled, method, n_components, rng)
-            # Given means are to stay the start's, and a single component has nowhere to go.
-            if given.means is None and n_components > 1:
-                proposals = partial(moves, on_sample, space, rng=rng)
-        best, records = search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
+        blur = _blur(reg_covar, problem, structure)
+        scaled = _scaled(given, structure, problem.scale)
+
+        def searched(blur: np.ndarray) -> tuple[Run, list[StartRecord]]:
+            model = GaussianMixtureModel(structure, source, problem, blur, workers)
+            on_sample = model.on_sample()
+            params = scaled.parameters(structure)
+            starts: Iterator[Iterable[Candidate]]
+            proposals = None
+            if params is not None:
+                starts = iter([[lambda: params]])
+            elif n_components == 1 and given.is_empty:
+                starts = repeat([partial(one_component, model)])
+            else:
+                space = StartSpace.of(problem)
+                starts = _starts(model, space, scaled, method, n_components, rng)
+                # Given means are to stay the start's, and a single component has nowhere to go.
+                if given.means is None and n_components > 1:
+                    proposals = partial(moves, on_sample, space, rng=rng)
+            return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
+
+        try:
+            best, records = searched(blur)
+        except DegenerateError:
+            wider = np.maximum(blur, _LEAST_RESOLVED * problem.total.diagonal() / problem.weight)
+            if not blur.all() or (wider == blur).all():
+                raise
+            wider = np.full_like(wider, wider.max()) if structure.one_scale else wider
+            best, records = searched(wider)
+            warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
     return replace(best, params=replace(best.params, gaussians=gaussians)), records
 
@@ -92,12 +117,24 @@ def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.
 
 
 def _scaled(given: Given, structure: Structure, scale: np.ndarray) -> Given:
-    means, factors = given.means, given.precision_cholesky
+    means, factors = given.means, _obeying(given, structure, len(scale))
     return Given(
         given.weights,
         None if means is None else means * scale,
         None if factors is None else structure.form.rescale_cholesky(factors, scale),
     )
+
+
+def _obeying(given: Given, structure: Structure, n_features: int) -> np.ndarray | None:
+    """Return the factors of the given precisions, or of the nearest that obey the structure."""
+    factors = given.precision_cholesky
+    if factors is None or structure.is_closed:
+        return factors
+    means = np.zeros((len(factors), n_features))
+    weights = np.full(len(factors), 1 / len(factors)) if given.weights is None else given.weights
+    matrices = structure.form.matrices(structure.form.covariances(factors), n_features)
+    nearest = Gaussians.nearest(structure, means, matrices, weights).precision_cholesky
+    return factors if np.allclose(nearest, factors, rtol=_SAME, atol=_SAME * np.abs(nearest).max()) else nearest
 
 
 def _starts(

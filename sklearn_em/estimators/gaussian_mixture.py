@@ -25,11 +25,30 @@ from sklearn_em.estimators.checks import (
 from sklearn_em.estimators.fitting import fit_mixture
 from sklearn_em.estimators.progress import print_records, printer
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.covariance import STRUCTURES, Structure
+from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
+from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
+from sklearn_em.gaussian.covariance.structure import FACTOR_ATTRIBUTES, MATRIX_ATTRIBUTES
 from sklearn_em.mixture import MixtureParameters
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts import METHODS, Given
 from sklearn_em.starts.ends import Run
+
+
+class _OnDemand:
+    """A matrix attribute, worked out when asked for where `fit` has not stored it: what is stored comes first."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, estimator: "GaussianMixtureEM | None", owner: type) -> Any:
+        if estimator is None:
+            return self
+        if "means_" not in vars(estimator):
+            raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r} before it is fitted")
+        full, means = structure_of("full"), estimator.means_
+        covariances = estimator.covariance_matrices().astype(float)
+        factors = full.form.precision_cholesky(covariances)
+        return full.published(covariances, factors, means.shape[1])[self._name].astype(means.dtype)
 
 
 class GaussianMixtureEM(DensityMixin, BaseEstimator):
@@ -41,9 +60,13 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         The number of components K.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
-        The structure of the covariances: a matrix per component, one matrix for all, a variance per component and
-        feature, or one variance per component.
+    covariance_type : str or Factor, default="full"
+        The structure of the covariances: "full", a matrix per component; "tied", one matrix for all; "diag", a variance
+        per component and feature; "spherical", one variance per component; "tied_diag" and "tied_spherical", the same
+        for all components; or the code of one of the fourteen structures of R's mclust: "EII", "VII", "EEI", "VEI",
+        "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV". The letters say whether volume, shape and
+        orientation of the components are equal (E) or vary (V), and I that the axes are the features'. With many
+        features `Factor(n_factors=...)`, a mixture of factor analysers.
     tol : float, default=1e-6
         The fit has converged when the objective is estimated to be this close to its limit, in nats per unit of
         weight. 0 runs exactly `max_iter` iterations.
@@ -73,7 +96,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     means_init : array-like of shape (n_components, n_features), optional
         The means to start from.
     precisions_init : array-like, optional
-        The inverse covariances to start from, in the shape of `precisions_`.
+        The inverse covariances to start from, in the shape of `precisions_`. Where they do not obey
+        `covariance_type`, the fit starts from the nearest that do.
     random_state : int, RandomState instance or None, default=None
         Determines the starts, and the draws of `sample`.
     warm_start : bool, default=False
@@ -92,10 +116,18 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         The mixing weights; 0 for a component that was left without rows.
     means_ : ndarray of shape (n_components, n_features)
     covariances_, precisions_ : ndarray
-        The covariances and their inverses: (K, p, p) for "full", (p, p) for "tied", (K, p) for "diag", (K,) for
-        "spherical".
+        The covariances and their inverses: (K, p, p), or (p, p) where all components share one ("tied"); (K, p) or (p,)
+        where the axes are the features' ("diag", "VEI", "EVI"; "tied_diag"); (K,) or () for spheres ("spherical";
+        "tied_spherical"). `covariance_matrices()` always has the shape (K, p, p).
     precisions_cholesky_ : ndarray
         The upper-triangular factors C of the precisions C C^T, in the same shapes.
+    factor_loadings_ : ndarray of shape (n_components, n_features, n_factors)
+        Only for `Factor`: the loadings W_k of Sigma_k = W_k W_k^T + diag(noise). Any rotation of the factors would do;
+        here columns are orthogonal in units of the noise's deviations, the longest first, and the entry that is largest
+        in these units is positive. Loadings and noise are all that is stored: for `Factor` the matrices above,
+        (K, p, p), are worked out each time they are asked for.
+    noise_variances_ : ndarray of shape (n_components, n_features) or (n_features,)
+        Only for `Factor`: the noise of each component, or of all where it is "common".
     converged_ : bool
         Whether the best start converged.
     status_ : Status
@@ -140,9 +172,13 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     [1.0, 10.0]
     """
 
+    covariances_ = _OnDemand()
+    precisions_ = _OnDemand()
+    precisions_cholesky_ = _OnDemand()
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [StrOptions(set(BY_NAME_OR_CODE)), Factor],
         "tol": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -163,7 +199,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self,
         n_components: int = 1,
         *,
-        covariance_type: str = "full",
+        covariance_type: str | Factor = "full",
         tol: float = 1e-6,
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
@@ -351,6 +387,64 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         log_likelihood, weight = self._log_likelihood(X, sample_weight)
         return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
 
+    def covariance_matrices(self) -> np.ndarray:
+        """Return the covariance of every component as a matrix, whatever the structure.
+
+        Returns
+        -------
+        ndarray of shape (n_components, n_features, n_features)
+            In squared units of the data.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM(3, covariance_type="EEI", random_state=0).fit(load_iris().data)
+        >>> mixture.covariances_.shape, mixture.covariance_matrices().shape
+        ((4,), (3, 4, 4))
+        """
+        check_is_fitted(self)
+        K, p = self.means_.shape
+        structure = self._structure
+        matrices = structure.form.matrices(structure.covariances_of(vars(self), p), p)
+        return np.array(np.broadcast_to(matrices, (K, p, p)), dtype=self.means_.dtype)
+
+    def covariance_decomposition(self) -> CovarianceDecomposition:
+        """Return volume, shape and orientation of every component: Sigma_k = volume_k D_k diag(shape_k) D_k^T.
+
+        Returns
+        -------
+        CovarianceDecomposition
+            A named tuple of `volume` (n_components,), the p-th root of the determinant, in squared units of the data;
+            `shape` (n_components, n_features), whose product is 1 for each component; and `orientation` (n_components,
+            n_features, n_features), the axes as columns.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        References
+        ----------
+        Banfield and Raftery (1993), "Model-based Gaussian and non-Gaussian clustering", equation 2.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM(2, covariance_type="VEV", random_state=0).fit(load_iris().data)
+        >>> parts = mixture.covariance_decomposition()
+        >>> bool(abs(parts.shape[0] - parts.shape[1]).max() < 1e-6)  # E: one shape
+        True
+        """
+        matrices = self.covariance_matrices().astype(float)
+        return decompose(self._structure.orientation, matrices)
+
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -393,10 +487,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     @property
     def _structure(self) -> Structure:
-        return STRUCTURES[self.covariance_type]
+        return structure_of(self.covariance_type)
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
         rows: np.ndarray = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=1)
+        self._structure.check(rows.shape[1])
         weight = check_sample_weight(sample_weight, len(rows))
         n_rows = ArraySource(rows, weight).n_kept
         if n_rows < self.n_components:
@@ -434,9 +529,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         p = gaussians.n_features
         self.weights_ = best.params.weights.astype(dtype)
         self.means_ = gaussians.means.astype(dtype)
-        self.covariances_ = structure.to_natural(gaussians.covariances, p).astype(dtype)
-        self.precisions_ = structure.to_natural(gaussians.precisions, p).astype(dtype)
-        self.precisions_cholesky_ = structure.to_natural(gaussians.precision_cholesky, p).astype(dtype)
+        for name in (*MATRIX_ATTRIBUTES, *FACTOR_ATTRIBUTES):
+            self.__dict__.pop(name, None)
+        for name, array in structure.published(gaussians.covariances, gaussians.precision_cholesky, p).items():
+            setattr(self, name, array.astype(dtype))
         self.converged_ = best.status is Status.CONVERGED
         self.status_ = best.status
         self.n_iter_ = best.n_iter
@@ -465,13 +561,14 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         """Return what the user, or the last fit of a warm start, gives of the start, unscaled."""
         structure, K = self._structure, self.n_components
         if self.warm_start and hasattr(self, "converged_"):
-            expected = (K, n_features), structure.natural_shape(K, n_features)
-            fitted = self.means_.shape, self.precisions_cholesky_.shape
+            expected = {"means_": (K, n_features), **structure.published_shapes(K, n_features)}
+            fitted = {name: vars(self)[name].shape for name in expected if name in vars(self)}
             if fitted != expected:
+                what = " and ".join(f"whose {name.strip('_')} have shape {shape}" for name, shape in fitted.items())
+                need = " and ".join(f"{name} of shape {shape}" for name, shape in expected.items())
                 raise ValueError(
-                    f"warm_start=True goes on from the last fit, whose means have shape {fitted[0]} and whose "
-                    f"precisions have shape {fitted[1]}, but n_components={K}, n_features={n_features} and "
-                    f"covariance_type={self.covariance_type!r} need {expected[0]} and {expected[1]}; set "
+                    f"warm_start=True goes on from the last fit, {what}, but n_components={K}, "
+                    f"n_features={n_features} and covariance_type={self.covariance_type!r} need {need}; set "
                     "warm_start=False to start afresh."
                 )
             params = self._parameters()
@@ -488,7 +585,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     def _parameters(self) -> MixtureParameters:
         """Return the parameters that the fitted attributes say."""
         structure, p = self._structure, self.means_.shape[1]
-        factors = structure.from_natural(np.asarray(self.precisions_cholesky_, dtype=float), p)
+        factors = structure.factors_of(vars(self), p)
         weights = np.asarray(self.weights_, dtype=float)
         means = np.asarray(self.means_, dtype=float)
         return MixtureParameters(weights / weights.sum(), Gaussians.from_precision_cholesky(structure, means, factors))

@@ -8,6 +8,8 @@ import numpy as np
 
 from sklearn_em.gaussian.covariance.structure import Structure
 
+_LEAST_WEIGHT = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class Gaussians:
@@ -37,6 +39,19 @@ class Gaussians:
         """Start from the factors of the precisions."""
         return cls(structure, means, structure.form.covariances(precision_cholesky), precision_cholesky)
 
+    @classmethod
+    def nearest(cls, structure: Structure, means: np.ndarray, matrices: np.ndarray, weights: np.ndarray) -> Self:
+        """Return the components nearest to covariance matrices (K, p, p) that need not obey the structure.
+
+        Nearest in the weighted Kullback-Leibler divergence from them: the M-step with these covariances for moments.
+        Matrices that obey the structure stay as they are, but for rounding.
+        """
+        # A component of no weight takes the part of its covariance that is its own from the matrix all the same.
+        weights = np.maximum(weights, _LEAST_WEIGHT * weights.max())
+        scatter = structure.moments.of_matrices(matrices)
+        scatter = weights.reshape(-1, *[1] * (scatter.ndim - 1)) * scatter
+        return cls.from_covariances(structure, means, structure.estimate(scatter, weights, means.shape[1], None))
+
     @property
     def n_components(self) -> int:
         """K."""
@@ -49,7 +64,7 @@ class Gaussians:
 
     @cached_property
     def precisions(self) -> np.ndarray:
-        """The inverse covariances, (G, ...)."""
+        """The inverse covariances, (G, ...), in the form's natural form."""
         return self.structure.form.precisions(self.precision_cholesky)
 
     @cached_property

@@ -21,7 +21,7 @@ _TIGHT = 1e6
 _IMPOSSIBLE = -1e300
 _NONE = np.empty(0, dtype=np.intp)
 # Beyond this many features phi, with its p^2 / 2 rows, costs more than projecting each component by itself.
-_MOST_FEATURES_FOR_PHI = 64
+MOST_FEATURES_FOR_PHI = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class Densities:
         tight = np.flatnonzero(kappa > _TIGHT) if kappa.max() > _TIGHT else _NONE
         if structure.shared and apart is None and not tight.size:
             moments = COMMON
-        elif moments is FULL and p > _MOST_FEATURES_FOR_PHI:
+        elif moments is FULL and p > MOST_FEATURES_FOR_PHI:
             tight = np.arange(len(shift))
         reference = centre[None]
         if tight.size or apart is not None:
@@ -108,11 +108,11 @@ class Densities:
         else:
             if tight.size:
                 shift[tight] = 0.0
-            precisions = gaussians.precisions
-            linear = form.times(precisions, shift)
+            precisions, natural = gaussians.precisions, form.natural
+            linear = natural.times(precisions, shift)
             theta = np.empty((len(shift), moments.length(p)))
             theta[:, 0] = constant - 0.5 * (linear * shift).sum(axis=1)
-            moments.coefficients(form, precisions, p, theta[:, 1:-p])
+            moments.coefficients(natural, precisions, p, theta[:, 1:-p])
             theta[:, -p:] = linear
         return cls(gaussians, moments, centre, constant, theta, tight, reference)
 

@@ -15,8 +15,8 @@ from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
-from sklearn_em.gaussian.features import COMMON, FeatureBuffer, Moments
-from sklearn_em.gaussian.log_prob import Densities
+from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
+from sklearn_em.gaussian.log_prob import MOST_FEATURES_FOR_PHI, Densities
 from sklearn_em.gaussian.m_step import lost_digits, m_step
 from sklearn_em.gaussian.statistics import Accumulator, GaussianStatistics, with_total
 from sklearn_em.mixture.e_step import log_likelihood, responsibilities
@@ -143,7 +143,13 @@ class GaussianMixtureModel:
         return statistics.log_likelihood / self.problem.weight + self._log_scale
 
     def chart(self, frame: MixtureStatistics) -> "MixtureChart | None":
-        """Return coordinates of statistics in which `frame` is 0; None where a component is empty or singular."""
+        """Return coordinates of statistics in which `frame` is 0.
+
+        None where a component is empty or singular, and where the matrix logarithms take longer than they save: with
+        many features a jump is worth dozens of passes.
+        """
+        if self.structure.moments is FULL and len(self.blur) > MOST_FEATURES_FOR_PHI:
+            return None
         chart = GaussianChart.about(self.structure, frame.gaussian, self.blur)
         return None if chart is None else MixtureChart(chart)
 
@@ -167,11 +173,9 @@ class GaussianMixtureModel:
         if self.structure.shared:
             return np.zeros(len(mass), dtype=bool)
         few = mass * self.problem.n_rows / self.problem.weight < self.structure.min_rows(p)
-        deviation = np.sqrt(self.problem.variance)
-        relative = self.structure.form.matrices(params.gaussians.covariances, p) / deviation[:, None] / deviation
-        smallest = np.linalg.eigvalsh(relative)[:, 0]
-        held_up = (self.blur / self.problem.variance).max()
-        return few | ((smallest < _SPIKE) & (held_up > _HELD_UP * smallest))
+        variance = self.problem.variance
+        thin = min(_SPIKE, (self.blur / variance).max() / _HELD_UP)
+        return few | self.structure.form.narrower(params.gaussians.covariances, variance, thin)
 
     @cached_property
     def _log_scale(self) -> float:
@@ -213,7 +217,7 @@ class GaussianMixtureModel:
         if densities.moments is not COMMON:
             return statistics
         # The term all components share cancels in the responsibilities; summed over rows it is one trace.
-        precisions = self.structure.form.matrices(densities.gaussians.precisions, self.source.n_features)[0]
+        precisions = self.structure.form.natural.matrices(densities.gaussians.precisions, self.source.n_features)[0]
         shared = -0.5 * float((precisions * self.problem.total).sum())
         gaussian = with_total(statistics.gaussian, self.problem.total)
         return MixtureStatistics(gaussian, statistics.log_likelihood + shared)

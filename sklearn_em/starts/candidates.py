@@ -165,7 +165,7 @@ def from_partition(model: GaussianMixtureModel, space: StartSpace, partition: Ce
         structure, partition.spare, shared if structure.shared else np.repeat(shared, n_components, axis=0)
     )
     shrunk = _shrunk(statistics, one, 1 / len(space.rows))
-    gaussians = m_step(structure, shrunk, model.blur, previous, model.resolution)
+    gaussians = m_step(structure, shrunk, model.blur, previous, model.resolution, afresh=True)
     means = given.means if given.means is not None else partition.means
     if means is not None:
         gaussians = replace(gaussians, means=means)

@@ -14,7 +14,7 @@ mixture models", section 3: one component to a random place.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -221,10 +221,13 @@ def _swapped(
     distance = at_mean[nearest] - joint[nearest, np.arange(len(space.rows))] - 0.5 * p * LOG_2PI
     place = int(draw(space.weight * rounded(np.maximum(distance, 0)), 1, rng)[0])
 
-    means, weights, covariances = gaussians.means.copy(), params.weights.copy(), gaussians.covariances
+    means, weights = gaussians.means.copy(), params.weights.copy()
     means[moved] = space.rows[place]
     weights[moved] = 1 / len(weights)
-    if not structure.shared:
-        covariances = covariances.copy()
-        covariances[moved] = np.tensordot(params.weights, gaussians.covariances, axes=1)
-    return MixtureParameters(weights / weights.sum(), Gaussians.from_covariances(structure, means, covariances))
+    if structure.shared:
+        gaussians = replace(gaussians, means=means)
+    else:
+        matrices = structure.form.matrices(gaussians.covariances, p).copy()
+        matrices[moved] = np.tensordot(params.weights, matrices, axes=1)
+        gaussians = Gaussians.nearest(structure, means, matrices, weights)
+    return MixtureParameters(weights / weights.sum(), gaussians)

@@ -1,4 +1,4 @@
-"""How a covariance is stored: as a matrix, per axis, or as one variance.
+"""How a covariance is stored: as a matrix, per axis, as one variance, or by factors (`low_rank.py`).
 
 Inside the package a covariance array always has a leading axis, of length K or, where all components share one
 covariance, of length 1, so that broadcasting replaces every case distinction:
@@ -11,7 +11,8 @@ AXIS_ALIGNED    (G, p)       (G, p)
 SPHERICAL       (G, 1)       (G, 1)
 ==============  ===========  ============================
 
-`precision_cholesky` is P with Sigma^-1 = P P^T, so that z^T Sigma^-1 z = |P^T z|^2.
+`precision_cholesky` is P with Sigma^-1 = P P^T, so that z^T Sigma^-1 z = |P^T z|^2. Precisions themselves, which only
+few features need, and what the user gives are stored in the form's `natural` form, which mostly is the form itself.
 """
 
 from abc import ABC, abstractmethod
@@ -39,8 +40,20 @@ def ill_defined(components: np.ndarray) -> DegenerateError:
     )
 
 
+def check_spread(along: np.ndarray) -> None:
+    """Raise DegenerateError for components whose scatter (K, p) along some axis is rounding of that along another."""
+    least = _PIVOT_ROUNDING * along.shape[1] * along.max(axis=1)
+    if not (along.min(axis=1) > least).all():
+        raise ill_defined(np.flatnonzero(~(along.min(axis=1) > least)))
+
+
 class Form(ABC):
     """The operations that depend on how a covariance is stored."""
+
+    @property
+    def natural(self) -> "Form":
+        """The form of precisions, and of what the user gives."""
+        return self
 
     @abstractmethod
     def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
@@ -52,11 +65,11 @@ class Form(ABC):
 
     @abstractmethod
     def precision_cholesky_of_precisions(self, precisions: np.ndarray) -> np.ndarray:
-        """Return P from the precisions themselves; raise LinAlgError where one is not positive definite."""
+        """Return P from natural precisions; raise LinAlgError where one is not positive definite."""
 
     @abstractmethod
     def precisions(self, precision_cholesky: np.ndarray) -> np.ndarray:
-        """Return P P^T."""
+        """Return P P^T, in the natural form."""
 
     @abstractmethod
     def precision_diagonal(self, precision_cholesky: np.ndarray, n_features: int) -> np.ndarray:
@@ -93,6 +106,18 @@ class Form(ABC):
     @abstractmethod
     def matrices(self, array: np.ndarray, n_features: int) -> np.ndarray:
         """Return the array as dense matrices, (G, p, p)."""
+
+    def narrower(self, covariances: np.ndarray, variance: np.ndarray, share: float) -> np.ndarray:
+        """Return which covariances have a direction of less than `share`, of features in units of `variance`."""
+        deviation = np.sqrt(variance)
+        relative = self.matrices(covariances, len(variance)) / deviation[:, None] / deviation
+        return np.asarray(np.linalg.eigvalsh(relative)[:, 0] < share)
+
+    def updated(self, previous: np.ndarray, estimated: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """Return the covariances with new ones in the places `which` (K,) of bool."""
+        result = previous.copy()
+        result[which] = estimated
+        return result
 
     @abstractmethod
     def draw(self, precision_cholesky: np.ndarray, normal: np.ndarray) -> np.ndarray:

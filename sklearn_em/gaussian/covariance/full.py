@@ -3,11 +3,11 @@
 import numpy as np
 
 from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL
-from sklearn_em.gaussian.covariance.structure import Structure, SymmetryGroup
+from sklearn_em.gaussian.covariance.structure import Orientation, Structure, SymmetryGroup
 from sklearn_em.gaussian.features import FULL as FULL_MOMENTS
 
 
-def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int) -> np.ndarray:
+def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: np.ndarray | None) -> np.ndarray:
     return scatter / mass[:, None, None]
 
 
@@ -18,6 +18,7 @@ FULL = Structure(
     form=ELLIPSOIDAL,
     moments=FULL_MOMENTS,
     shared=False,
+    orientation=Orientation.OWN,
     group=SymmetryGroup.INVERTIBLE,
     estimate=_estimate,
     n_parameters=lambda n_components, n_features: n_components * n_features * (n_features + 1) // 2,

@@ -3,11 +3,11 @@
 import numpy as np
 
 from sklearn_em.gaussian.covariance.forms import SPHERICAL as SPHERICAL_FORM
-from sklearn_em.gaussian.covariance.structure import Structure, SymmetryGroup
+from sklearn_em.gaussian.covariance.structure import Orientation, Structure, SymmetryGroup
 from sklearn_em.gaussian.features import ISOTROPIC
 
 
-def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int) -> np.ndarray:
+def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: np.ndarray | None) -> np.ndarray:
     return scatter / (n_features * mass[:, None])
 
 
@@ -18,6 +18,7 @@ SPHERICAL = Structure(
     form=SPHERICAL_FORM,
     moments=ISOTROPIC,
     shared=False,
+    orientation=Orientation.AXES,
     group=SymmetryGroup.ROTATION,
     estimate=_estimate,
     n_parameters=lambda n_components, n_features: n_components,

@@ -1,0 +1,26 @@
+"""All components share one variance for each feature."""
+
+import numpy as np
+
+from sklearn_em.gaussian.covariance.forms import AXIS_ALIGNED
+from sklearn_em.gaussian.covariance.structure import Orientation, Structure, SymmetryGroup
+from sklearn_em.gaussian.features import DIAGONAL
+
+
+def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: np.ndarray | None) -> np.ndarray:
+    return scatter.sum(axis=0, keepdims=True) / mass.sum()
+
+
+TIED_DIAG = Structure(
+    name="tied_diag",
+    code="EEI",
+    geometry="Ellipsoids along the axes, of one common volume and shape.",
+    form=AXIS_ALIGNED,
+    moments=DIAGONAL,
+    shared=True,
+    orientation=Orientation.AXES,
+    group=SymmetryGroup.RESCALING,
+    estimate=_estimate,
+    n_parameters=lambda n_components, n_features: n_features,
+    min_rows=lambda n_features: 1,
+)
