@@ -326,6 +326,19 @@ def test_converged_log_likelihood(record, covariance_type):
     assert len(X) * estimator.lower_bound_ >= bound - 1e-6
 
 
+@pytest.mark.parametrize("covariance_type", COMMON_AXES)
+@pytest.mark.parametrize("dataset", ["iris", "diabetes", "faithful"])
+def test_common_axes_are_right_where_em_ends(dataset, covariance_type):
+    # single passes may turn the axes part of the way, but in the end the textbook must have nothing to add
+    X = rows(dataset)
+    start = oracles.m_step(X, partition_of(dataset, 3), covariance_type)
+    estimator = start_at(start, covariance_type, tol=1e-12, max_iter=20_000).fit(X)
+    end = published(estimator)
+    resp = oracles.responsibilities(X, *end)
+    q = oracles.expected_log_likelihood(X, resp, *end)
+    assert_allclose(q, oracles.expected_log_likelihood(X, resp, *oracles.m_step(X, resp, covariance_type)), rtol=1e-8)
+
+
 @pytest.mark.parametrize(("record", "covariance_type"), cases(GRID["na"]))
 def test_where_r_gives_nothing(record, covariance_type):
     # The likelihood has no maximum near by: that is said, or the regularisation makes one. All these models generalise
