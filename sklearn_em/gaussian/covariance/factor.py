@@ -47,7 +47,7 @@ class Factor:
     Notes
     -----
     The M-step is the exact maximum over loadings and noise together. Where noise would go to 0 (a Heywood case: a
-    factor that is one of the features) it stays at 1e-10 of the feature's variance.
+    factor that is one of the features) it stays at 1e-8 of the feature's variance.
 
     References
     ----------
