@@ -26,6 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
+from sklearn_em.gaussian.covariance import quasi_newton
+
 # The least noise, as a share of the feature's variance: without noise the likelihood is at its limit, or has none.
 LEAST_NOISE = 1e-8
 _MOST_STEPS = 500
@@ -148,7 +150,7 @@ class _Search:
         """Go down from this noise (p,) until no step promises anything."""
         floor = np.minimum(np.log(LEAST_NOISE), np.log(noise))
         point = self._at(np.log(noise), self._bases)
-        memory: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=_MEMORY)
+        memory: quasi_newton.Memory = deque(maxlen=_MEMORY)
         enough = _ENOUGH if self._few else _ENOUGH_OF_MANY
         for _ in range(_MOST_STEPS):
             free = (point.x > floor) | (point.gradient < 0)
@@ -251,16 +253,11 @@ class _Search:
         theta, turn = theta[: -wanted - 1 : -1], turn[:, : -wanted - 1 : -1]
         return theta, space @ turn, images @ turn
 
-    def _direction(self, point: _Point, free: np.ndarray, memory: deque[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        left = np.where(free, point.gradient, 0.0)
-        factors = []
-        for step, change in reversed(memory):
-            factor = (step @ left) / (change @ step)
-            left = left - factor * change
-            factors.append(factor)
-        towards = -self._uncurved(point, np.where(free, left, 0.0), free)
-        for (step, change), factor in zip(memory, reversed(factors), strict=True):
-            towards = towards - (factor + (change @ towards) / (change @ step)) * step
+    def _direction(self, point: _Point, free: np.ndarray, memory: quasi_newton.Memory) -> np.ndarray:
+        def uncurved(gradient: np.ndarray) -> np.ndarray:
+            return -self._uncurved(point, np.where(free, gradient, 0.0), free)
+
+        towards = quasi_newton.direction(np.where(free, point.gradient, 0.0), memory, uncurved)
         towards = np.where(free, towards, 0.0)
         if not point.gradient @ towards < 0:
             towards = -np.where(free, point.gradient, 0.0)

@@ -21,8 +21,11 @@ orthogonal group.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+
+from sklearn_em.gaussian.covariance import quasi_newton
 
 # The objective as a function of the variances q (K, p), and each component's share (K,) in its slopes.
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -93,7 +96,7 @@ def _descended(
     pairs = np.triu_indices(len(axes), 1)
     q = _along(scatter, axes)
     value, share = objective(q)
-    memory: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=_MEMORY)
+    memory: quasi_newton.Memory = deque(maxlen=_MEMORY)
     last: tuple[np.ndarray, np.ndarray] | None = None
     first = 0.0
     for _ in range(most_steps):
@@ -105,7 +108,10 @@ def _descended(
         curvature = 2 * (spread + spread.T - spread.diagonal()[:, None] - spread.diagonal())[pairs] + _ROUND
         if last is not None and (change := gradient - last[1]) @ last[0] > 0:
             memory.append((last[0], change))
-        direction = _direction(gradient, curvature, memory)
+        by_pairs = partial(_angles, curvature=curvature)
+        direction = quasi_newton.direction(gradient, memory, by_pairs)
+        if not gradient @ direction < 0:
+            direction = by_pairs(gradient)
         promise = -float(gradient @ direction)
         first = max(first, promise)
         if not promise > max(_ENOUGH, small * first):
@@ -124,18 +130,10 @@ def _descended(
     return axes, q
 
 
-def _direction(gradient: np.ndarray, curvature: np.ndarray, memory: deque[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return the angles by which to turn each pair: limited-memory BFGS about the rotation best pair by pair."""
-    left, factors = gradient, []
-    for step, change in reversed(memory):
-        factor = (step @ left) / (change @ step)
-        left = left - factor * change
-        factors.append(factor)
+def _angles(gradient: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    """Return the angles that are best pair by pair."""
     # Least a cos 2t + b sin 2t, whose slope at 0 is 2 b and whose curvature -4 a.
-    angles = -0.5 * np.arctan2(0.5 * left, 0.25 * curvature)
-    for (step, change), factor in zip(memory, reversed(factors), strict=True):
-        angles = angles + (factor - (change @ angles) / (change @ step)) * step
-    return angles if gradient @ angles < 0 else -0.5 * np.arctan2(0.5 * gradient, 0.25 * curvature)
+    return -0.5 * np.arctan2(0.5 * gradient, 0.25 * curvature)
 
 
 def _rotation(angles: np.ndarray, pairs: tuple[np.ndarray, ...], n_features: int) -> np.ndarray:
