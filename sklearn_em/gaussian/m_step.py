@@ -26,14 +26,14 @@ def blurred_covariances(
     if statistics.total is not None:
         pooled = structure.moments.of_matrices(scatter) + mass.sum() * cloud
         return structure.estimate(pooled, mass, p, previous)
+    scatter = scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud
     if statistics.all_alive:
-        return structure.estimate(scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud, mass, p, previous)
+        return structure.estimate(scatter, mass, p, previous)
     kept = np.flatnonzero(statistics.alive)
-    scatter, mass = scatter[kept], mass[kept]
     if previous is not None and not structure.shared:
         previous = previous[kept]
     try:
-        return structure.estimate(scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud, mass, p, previous)
+        return structure.estimate(scatter[kept], mass[kept], p, previous)
     except DegenerateError as error:
         raise ill_defined(kept[list(error.components)]) from None
 

@@ -9,8 +9,7 @@ from sklearn_em.gaussian.features import FULL as FULL_MOMENTS
 
 
 def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: np.ndarray | None) -> np.ndarray:
-    before = None if previous is None else np.exp(np.linalg.slogdet(previous)[1] / n_features)
-    volumes, shape = volumes_about_one_shape(scatter, mass, before)
+    volumes, shape = volumes_about_one_shape(scatter, mass, previous)
     return volumes[:, None, None] * shape
 
 

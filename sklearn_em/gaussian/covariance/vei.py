@@ -9,8 +9,7 @@ from sklearn_em.gaussian.features import DIAGONAL
 
 
 def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: np.ndarray | None) -> np.ndarray:
-    before = None if previous is None else np.exp(np.log(previous).mean(axis=1))
-    volumes, shape = volumes_about_one_shape(scatter, mass, before)
+    volumes, shape = volumes_about_one_shape(scatter, mass, previous)
     return volumes[:, None] * shape
 
 

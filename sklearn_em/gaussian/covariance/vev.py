@@ -10,8 +10,7 @@ from sklearn_em.gaussian.features import FULL as FULL_MOMENTS
 
 def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: np.ndarray | None) -> np.ndarray:
     along, axes = np.linalg.eigh(scatter)
-    before = None if previous is None else np.exp(np.linalg.slogdet(previous)[1] / n_features)
-    volumes, shape = volumes_about_one_shape(np.maximum(along, 0), mass, before)
+    volumes, shape = volumes_about_one_shape(np.maximum(along, 0), mass, previous)
     return (axes * (volumes[:, None] * shape)[:, None, :]) @ axes.swapaxes(1, 2)
 
 

@@ -32,7 +32,7 @@ _NEAR, _LAST = 1e-10, 1e-20
 
 
 def volumes_about_one_shape(
-    scatter: np.ndarray, mass: np.ndarray, volumes: np.ndarray | None
+    scatter: np.ndarray, mass: np.ndarray, previous: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the volumes and the shape of the best covariances; their products are the covariances.
 
@@ -41,8 +41,8 @@ def volumes_about_one_shape(
     scatter : ndarray of shape (K, p, p) or (K, p)
         Matrices, or diagonals of such.
     mass : ndarray of shape (K,)
-    volumes : ndarray of shape (K,), optional
-        Where to begin, up to a common factor.
+    previous : ndarray of shape (K, p, p) or (K, p), optional
+        Covariances from whose volumes to begin.
 
     Returns
     -------
@@ -55,18 +55,18 @@ def volumes_about_one_shape(
         If a component has no scatter, or all of them together none in some direction.
     """
     p, share = scatter.shape[-1], mass / mass.sum()
-    size = (scatter.trace(axis1=1, axis2=2) if scatter.ndim == 3 else scatter.sum(axis=1)) / (p * mass)
+    size = _trace(scatter) / (p * mass)
     if not size.min() > 0:
         raise ill_defined(np.flatnonzero(~(size > 0)))
-    u = -np.log(size if volumes is None else volumes)
+    u = -np.log(size) if previous is None else -_log_det(previous) / p
     u -= share @ u
     # f does not change where all u grow alike; the constant holds the system regular in that direction.
     flat = np.ones((len(u), len(u)))
-    value = _log_det(scatter, u) - p * (share @ u)
+    value = _value(scatter, share, u)
     before = np.inf
     for _ in range(_MOST_STEPS):
         parts = _parts(scatter, u)
-        trace = parts.trace(axis1=1, axis2=2) if parts.ndim == 3 else parts.sum(axis=1)
+        trace = _trace(parts)
         gradient = trace - p * share
         products = np.tensordot(parts, parts, axes=([1, 2], [2, 1]) if parts.ndim == 3 else (1, 1))
         step = np.linalg.solve(np.diag(trace + _RIDGE * p * share) - products + flat, -gradient)
@@ -88,19 +88,30 @@ def _descended(
     """Return the first point along the step, halved over and over, at which f has come down, and f there."""
     for _ in range(_MOST_HALVINGS):
         there = np.clip(u + step, -_FARTHEST, _FARTHEST)
-        at_there = _log_det(scatter, there) - scatter.shape[-1] * (share @ there)
+        at_there = _value(scatter, share, there)
         if at_there <= value - 0.1 * decrement:
             return there, at_there
         step, decrement = step / 2, decrement / 2
     return u, value
 
 
-def _log_det(scatter: np.ndarray, u: np.ndarray) -> float:
+def _value(scatter: np.ndarray, share: np.ndarray, u: np.ndarray) -> float:
+    """Return f(u), infinite where the sum is singular."""
     total = np.tensordot(np.exp(u), scatter, axes=1)
-    if total.ndim == 1:
-        return float(np.log(total).sum()) if total.min() > 0 else np.inf
-    sign, log_det = np.linalg.slogdet(total)
-    return float(log_det) if sign > 0 else np.inf
+    return float(_log_det(total[None])[0]) - scatter.shape[-1] * float(share @ u)
+
+
+def _trace(matrices: np.ndarray) -> np.ndarray:
+    """Return the traces of matrices, or of their diagonals, (K,)."""
+    return matrices.trace(axis1=1, axis2=2) if matrices.ndim == 3 else matrices.sum(axis=1)
+
+
+def _log_det(matrices: np.ndarray) -> np.ndarray:
+    """Return the log determinants of matrices, or of their diagonals, (K,); infinite where one is singular."""
+    if matrices.ndim == 2:
+        return np.log(matrices).sum(axis=1) if matrices.min() > 0 else np.full(len(matrices), np.inf)
+    sign, log_det = np.linalg.slogdet(matrices)
+    return np.where(sign > 0, log_det, np.inf)
 
 
 def _parts(scatter: np.ndarray, u: np.ndarray) -> np.ndarray:
