@@ -8,6 +8,7 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import scan
 from sklearn_em.gaussian.covariance import structure_of
+from sklearn_em.gaussian.m_step import Terms
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 
 
@@ -27,7 +28,7 @@ class Pass:
         with self._workers as workers:
             self._problem = scan(ArraySource(X), start.n_components, self._structure.one_scale, workers)
         blur = start.reg_covar * self._problem.scale**2
-        self._model = GaussianMixtureModel(self._structure, ArraySource(X), self._problem, blur, self._workers)
+        self._model = GaussianMixtureModel(self._structure, ArraySource(X), self._problem, Terms(blur), self._workers)
         params = start._parameters()
         self._start = MixtureParameters(params.weights, params.gaussians.rescale(self._problem.scale))
 

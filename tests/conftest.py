@@ -8,6 +8,9 @@ from sklearn_em.gaussian.covariance import STRUCTURES
 # What each of these does others do as well: pooling, one volume, volumes about one shape, common and own axes.
 LIKE_OTHERS = {"tied_spherical", "EVI", "VEE", "VVE", "EEV", "EVV"}
 
+# For data in which some components cannot help to live on too few rows.
+few_rows_are_fine = pytest.mark.filterwarnings("ignore:Components .* say nothing about where the data came from")
+
 
 @pytest.fixture(
     params=[pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_OTHERS else []) for name in STRUCTURES],

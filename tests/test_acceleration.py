@@ -19,6 +19,7 @@ from sklearn_em.em.acceleration import Jump
 from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import STRUCTURES
+from sklearn_em.gaussian.m_step import Terms
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -199,7 +200,7 @@ def bound_model(X, covariance_type, reg_covar=1e-6):
     workers = Workers(1)
     problem = scan(ArraySource(X), 3, True, workers)
     blur = reg_covar * np.ones(X.shape[1])
-    model = GaussianMixtureModel(structure, ArraySource(X), problem, blur, workers)
+    model = GaussianMixtureModel(structure, ArraySource(X), problem, Terms(blur), workers)
     estimator = fit(X * problem.scale, covariance_type, max_iter=2)
     factors = structure.from_natural(estimator.precisions_cholesky_, X.shape[1])
     gaussians = Gaussians.from_precision_cholesky(structure, estimator.means_, factors)
@@ -241,8 +242,8 @@ def test_the_chart_knows_no_empty_and_no_singular_component(covariance_type):
     empty = gaussian.sums.copy()
     empty[:, 0] = 0.0
     flat = type(gaussian)(gaussian.moments, empty, gaussian.reference, gaussian.total)
-    assert GaussianChart.about(model.structure, flat, model.blur) is None
-    assert GaussianChart.about(model.structure, gaussian, model.blur).vector(flat) is None
+    assert GaussianChart.about(model.structure, flat, model.terms.blur) is None
+    assert GaussianChart.about(model.structure, gaussian, model.terms.blur).vector(flat) is None
 
 
 # The estimator.

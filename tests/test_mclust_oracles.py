@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import oracles
 import pytest
+from conftest import few_rows_are_fine
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
@@ -340,6 +341,7 @@ def test_common_axes_are_right_where_em_ends(dataset, covariance_type):
 
 
 @pytest.mark.parametrize(("record", "covariance_type"), cases(GRID["na"]))
+@few_rows_are_fine
 def test_where_r_gives_nothing(record, covariance_type):
     # The likelihood has no maximum near by: that is said, or the regularisation makes one. All these models generalise
     # EEI, whose M-step is a start that no partition makes singular.

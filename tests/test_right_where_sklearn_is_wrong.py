@@ -8,6 +8,7 @@ import re
 import numpy as np
 import oracles
 import pytest
+from conftest import few_rows_are_fine
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
@@ -33,6 +34,7 @@ def structured(dense, covariance_type):
 
 @every_covariance_type
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, bool])
+@few_rows_are_fine
 def test_w1_integers_are_not_truncated(covariance_type, dtype):
     # scikit-learn writes distances into an array of X's dtype: scores off by 0.5, other labels than fit_predict's
     integers = np.random.RandomState(0).randint(0, 20, size=(200, 2))
@@ -72,6 +74,7 @@ def test_w2_an_offset_does_not_cancel_the_covariance(covariance_type, dtype, off
 
 @every_covariance_type
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@few_rows_are_fine
 def test_w2_two_points_far_apart_keep_the_regularisation(covariance_type, dtype):
     # scikit-learn issue 30382: [112.1, 0.1] instead of [0.1, 0.1]
     X = np.array([[9999.0], [0.0]], dtype=dtype)

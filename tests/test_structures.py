@@ -9,8 +9,8 @@ from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import STRUCTURES
 from sklearn_em.gaussian.log_prob import Densities
-from sklearn_em.gaussian.m_step import m_step
-from sklearn_em.gaussian.statistics import Accumulator, with_total
+from sklearn_em.gaussian.m_step import Terms, m_step
+from sklearn_em.gaussian.statistics import with_total
 
 K, P, N = 3, 4, 90
 
@@ -46,7 +46,7 @@ def loaded(densities, rows):
 def summed(structure, gaussians, rows, resp, apart=None):
     centre = rows.mean(axis=0)
     densities = Densities.prepare(gaussians, centre, np.zeros(K), apart=apart)
-    accumulator = Accumulator(densities)
+    accumulator = densities.accumulator()
     accumulator.add(loaded(densities, rows), resp)
     return with_total(accumulator.statistics(), (rows - centre).T @ (rows - centre))
 
@@ -95,7 +95,7 @@ def test_statistics_add_up_and_do_not_depend_on_the_reference(structure, rows, r
 def test_estimate_maximises_the_expected_log_density(structure, rows, resp):
     """Neither the means nor the covariances can be changed within the structure for the better."""
     start = some_gaussians(structure, rows)
-    best = m_step(structure, summed(structure, start, rows, resp), np.zeros(P), start)
+    best = m_step(structure, summed(structure, start, rows, resp), Terms(np.zeros(P)), start)
     top = expected_log_density(best, rows, resp)
     rng = np.random.default_rng(2)
     for _ in range(20):
@@ -111,17 +111,17 @@ def test_blur_is_the_limit_of_a_cloud_around_every_row(structure, rows, resp):
     """Each row replaced by 2 p rows at +- sqrt(p R_j) along the axes has the same means and scatter + mass R."""
     blur = np.full(P, 0.3) if structure.one_scale else np.array([0.1, 0.2, 0.3, 0.4])
     start = some_gaussians(structure, rows)
-    blurred = m_step(structure, summed(structure, start, rows, resp), blur, start)
+    blurred = m_step(structure, summed(structure, start, rows, resp), Terms(blur), start)
     steps = np.vstack([np.diag(np.sqrt(P * blur)), -np.diag(np.sqrt(P * blur))])
     cloud = (rows[:, None, :] + steps).reshape(-1, P)
     cloud_resp = np.repeat(resp, 2 * P, axis=1) / (2 * P)
     centre = rows.mean(axis=0)
     densities = Densities.prepare(start, centre, np.zeros(K))
-    accumulator = Accumulator(densities)
+    accumulator = densities.accumulator()
     accumulator.add(loaded(densities, cloud), cloud_resp)
     z = cloud - centre
     statistics = with_total(accumulator.statistics(), z.T @ z / (2 * P))
-    plain = m_step(structure, statistics, np.zeros(P), start)
+    plain = m_step(structure, statistics, Terms(np.zeros(P)), start)
     assert_allclose(plain.means, blurred.means, rtol=1e-12)
     assert_allclose(plain.covariances, blurred.covariances, rtol=1e-10, atol=1e-12)
 
@@ -159,7 +159,7 @@ def test_component_without_mass_keeps_its_parameters(structure, rows, resp):
     start = some_gaussians(structure, rows)
     resp = resp.copy()
     resp[1] = 0.0
-    after = m_step(structure, summed(structure, start, rows, resp), np.zeros(P), start)
+    after = m_step(structure, summed(structure, start, rows, resp), Terms(np.zeros(P)), start)
     np.testing.assert_array_equal(after.means[1], start.means[1])
     if not structure.shared:
         np.testing.assert_array_equal(after.covariances[1], start.covariances[1])

@@ -1,9 +1,13 @@
 """Some rows with their weights, and how data are cut into such blocks."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
+
+from sklearn_em.data.evidence import Evidence, Places
 
 # A worker's buffers for one block: 2^19 numbers are 4 MiB. In shorter blocks, which would fit the level-2 cache whole,
 # two threads mostly wait for each other: every call of NumPy gives the interpreter's lock away and takes it back.
@@ -19,26 +23,33 @@ _MOST_NUMBERS_IN_SUMS = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Rows (b, p) as they lie in the data, and their weights (b,), or None where all weigh 1."""
+    """Some rows as they lie in the data.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (b, p)
+        NaN where a value is missing: in one block, in the same features of all rows.
+    weight : ndarray of shape (b,), optional
+        None where all weigh 1.
+    places : slice or ndarray of shape (b,)
+        Where they lie.
+    evidence : ndarray of shape (C, b), optional
+        The log plausibilities of the components.
+    """
 
     rows: np.ndarray
     weight: np.ndarray | None
-
-    @property
-    def kept(self) -> "Block":
-        """The rows of positive weight."""
-        if self.weight is None or self.weight.all():
-            return self
-        kept = self.weight > 0
-        return Block(self.rows[kept], self.weight[kept])
+    places: Places
+    evidence: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Rows in an array or memory map, never copied as a whole."""
+    """Complete rows in an array or memory map, never copied as a whole, with what is known of them."""
 
     rows: np.ndarray
     weight: np.ndarray | None = None
+    evidence: Evidence | None = None
 
     @property
     def n_rows(self) -> int:
@@ -55,9 +66,27 @@ class ArraySource:
         """The number of columns."""
         return self.rows.shape[1]
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether values are missing."""
+        return False
+
+    def partition(self, numbers_per_row: int, numbers_per_sum: int = 1, shortest: int = 0) -> "Partition":
+        """Cut the rows into blocks; see `Partition.of`."""
+        return Partition.of(self.n_rows, numbers_per_row, numbers_per_sum, shortest)
+
     def block(self, start: int, stop: int) -> Block:
         """Return a view of the rows from `start` to `stop`."""
-        return Block(self.rows[start:stop], None if self.weight is None else self.weight[start:stop])
+        return self._at(slice(start, stop))
+
+    def with_weight(self, weight: np.ndarray | None) -> Self:
+        """Return the same rows with other weights."""
+        return replace(self, weight=weight)
+
+    def _at(self, places: Places) -> Block:
+        weight = None if self.weight is None else self.weight[places]
+        evidence = None if self.evidence is None else self.evidence.log_plausibility(places)
+        return Block(self.rows[places], weight, places, evidence)
 
 
 @dataclass(frozen=True)
@@ -103,11 +132,11 @@ class Partition:
         return self.n_rows <= self.block_length
 
     @property
-    def groups(self) -> range:
-        """The first row of each group."""
+    def groups(self) -> Sequence[Any]:
+        """What stands for each group: its first row."""
         return range(0, self.n_rows, self.group_length)
 
-    def blocks(self, group_start: int) -> list[tuple[int, int]]:
+    def blocks(self, group_start: Any) -> list[tuple[int, int]]:
         """Return the first row and the end of each block of a group."""
         group_stop = min(group_start + self.group_length, self.n_rows)
         starts = range(group_start, group_stop, self.block_length)

@@ -1,7 +1,8 @@
 """The one look at the data before EM: where they lie, how wide they are, and a sample to start from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Self
 
 import numpy as np
 
@@ -36,6 +37,14 @@ class Problem:
         The variance that rounding alone gives each feature.
     total : ndarray of shape (p, p)
         The sum of w z z^T over all rows, about the centre.
+    observed : ndarray of shape (p,)
+        The share of the weight of rows in which each feature is observed.
+    mean : ndarray of shape (p,)
+        The weighted mean of what is observed.
+    covariance : ndarray of shape (p, p)
+        About the mean; with gaps, of rows with the mean in them, brought to the variances of what is observed.
+    low, high : ndarray of shape (p,)
+        The smallest and the largest value.
     sample : Sample
         All rows of positive weight, or a systematic sample of them, unscaled.
     is_whole : bool
@@ -49,8 +58,28 @@ class Problem:
     variance: np.ndarray
     resolution: np.ndarray
     total: np.ndarray
+    observed: np.ndarray
+    mean: np.ndarray
+    covariance: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     sample: Sample
     is_whole: bool
+
+    def of_sample(self) -> Self:
+        """Return the same problem with the sample for data."""
+        sample = self.sample
+        z = np.nan_to_num(sample.rows * self.scale - self.centre, nan=0.0)
+        weight = float(sample.weight.sum())
+        observed = sample.weight @ ~np.isnan(sample.rows) / weight
+        return replace(
+            self,
+            n_rows=len(sample.rows),
+            weight=weight,
+            total=(z.T * sample.weight) @ z,
+            observed=observed,
+            is_whole=True,
+        )
 
 
 def power_of_two_near(spread: np.ndarray) -> np.ndarray:
@@ -62,7 +91,8 @@ def power_of_two_near(spread: np.ndarray) -> np.ndarray:
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
     """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
     order = np.argsort(values, axis=0, kind="stable")
-    share = np.cumsum(weight[order], axis=0)
+    # Missing values are sorted last.
+    share = np.cumsum(np.where(np.isnan(np.take_along_axis(values, order, axis=0)), 0.0, weight[order]), axis=0)
     # Rounded, so that weights and repeated rows meet the same side of a level that falls between two rows.
     share = np.round(share / share[-1] * 2.0**40)
     columns = np.arange(values.shape[1])
@@ -83,11 +113,11 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     """
     n, p = source.n_rows, source.n_features
     partition = Partition.of(n, 3 * p)
-    low, high = _box(source, partition, workers)
+    low, high = box(source, workers)
     unit = power_of_two_near(np.maximum(high - low, np.maximum(abs(low), abs(high)) * _CONSTANT))
     # The mean is kept as a difference from a point near it: at a large offset its own digits would not do.
     about = _typical_row(source) * unit
-    weight, shift, scatter = _moments(source, partition, unit, about, workers)
+    weight, observed, shift, scatter = _moments(source, partition, unit, about, workers)
     spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
 
     sample, is_whole = draw_sample(source, unit, about + shift, scatter, weight, n_components)
@@ -103,7 +133,8 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
 
     ratio = scale / unit
     shift = (about - centre * unit + shift) * ratio
-    total = scatter * ratio[:, None] * ratio + weight * shift[:, None] * shift
+    scatter = scatter * ratio[:, None] * ratio
+    total = scatter + weight * shift[:, None] * shift
     n_rows = len(sample.rows) if is_whole else source.n_kept
     return Problem(
         n_rows=n_rows,
@@ -113,23 +144,41 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
         variance=(robust * scale) ** 2,
         resolution=(resolution * scale) ** 2,
         total=total,
+        observed=observed,
+        mean=centre * scale + shift,
+        covariance=scatter / weight,
+        low=low * scale,
+        high=high * scale,
         sample=sample,
         is_whole=is_whole,
     )
 
 
-def _box(source: ArraySource, partition: Partition, workers: Workers) -> tuple[np.ndarray, np.ndarray]:
+def box(source: ArraySource, workers: Workers, axes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest value of each feature, or along each column of `axes` (p, p)."""
+    partition = Partition.of(source.n_rows, 3 * source.n_features)
+    # fmin leaves missing values out, and takes longer.
+    least, most = (np.fmin, np.fmax) if source.has_gaps else (np.minimum, np.maximum)
+
     def of_group(start: int) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.full(source.n_features, np.inf), np.full(source.n_features, -np.inf)
         for span in partition.blocks(start):
-            block = source.block(*span)
-            rows = block.kept.rows
-            np.minimum(low, rows.min(axis=0, initial=np.inf), out=low)
-            np.maximum(high, rows.max(axis=0, initial=-np.inf), out=high)
+            rows = _kept(source, *span)
+            rows = rows if axes is None else rows @ axes
+            least(low, least.reduce(rows, axis=0, initial=np.inf), out=low)
+            most(high, most.reduce(rows, axis=0, initial=-np.inf), out=high)
         return low, high
 
     lows, highs = zip(*workers.map(lambda: of_group, partition.groups, 0), strict=True)
     return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
+def _kept(source: ArraySource, start: int, stop: int) -> np.ndarray:
+    """Return the rows of positive weight."""
+    rows = source.rows[start:stop]
+    if source.weight is None or (weight := source.weight[start:stop]).all():
+        return rows
+    return rows[weight > 0]
 
 
 def _typical_row(source: ArraySource) -> np.ndarray:
@@ -140,26 +189,60 @@ def _typical_row(source: ArraySource) -> np.ndarray:
         weighty = source.weight[spread] > 0
         # One row will do where all of these were left out.
         rows = rows[weighty] if weighty.any() else source.rows[[source.weight.argmax()]]
+    if source.has_gaps:
+        return np.array([_median_of_observed(column) for column in rows.T.astype(float)])
     return np.median(rows.astype(float), axis=0)
+
+
+def _median_of_observed(column: np.ndarray) -> float:
+    observed = column[~np.isnan(column)]
+    return float(np.median(observed)) if len(observed) else 0.0
 
 
 def _moments(
     source: ArraySource, partition: Partition, unit: np.ndarray, about: np.ndarray, workers: Workers
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return the sum of weights, the mean less `about` and the scatter about the mean, of rows times `unit`."""
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the moments of rows times `unit`.
+
+    Returns
+    -------
+    weight : float
+        The sum of weights.
+    observed : ndarray of shape (p,)
+        The share of the weight with which each feature is observed.
+    shift : ndarray of shape (p,)
+        The mean less `about`.
+    scatter : ndarray of shape (p, p)
+        About the mean; with gaps, of rows with the mean in them, brought to the variances of what is observed.
+    """
     p = source.n_features
+    # Beside the features, which are 0 where missing, ones where they are not; one row of ones where none is.
+    n_ones = p if source.has_gaps else 1
 
-    def of_group(start: int) -> np.ndarray:
-        sums = np.zeros((p + 1, p + 1))
-        for span in partition.blocks(start):
-            block = source.block(*span)
-            z = np.ones((p + 1, len(block.rows)))
-            np.multiply(block.rows.T, unit[:, None], out=z[:p])
+    def of_group(start: int) -> tuple[float, np.ndarray]:
+        total, sums = 0.0, np.zeros((p + n_ones, p + n_ones))
+        for first, stop in partition.blocks(start):
+            rows = source.rows[first:stop]
+            weight = None if source.weight is None else source.weight[first:stop]
+            z = np.ones((p + n_ones, len(rows)))
+            np.multiply(rows.T, unit[:, None], out=z[:p])
             z[:p] -= about[:, None]
-            sums += (z if block.weight is None else z * block.weight) @ z.T
-        return sums
+            if source.has_gaps:
+                missing = np.isnan(z[:p])
+                z[:p][missing] = z[p:][missing] = 0.0
+            sums += (z if weight is None else z * weight) @ z.T
+            total += len(rows) if weight is None else float(weight.sum())
+        return total, sums
 
-    sums = reduce(np.add, workers.map(lambda: of_group, partition.groups, source.n_rows * (p + 1) ** 2))
-    weight, shift = float(sums[p, p]), sums[p, :p] / sums[p, p]
-    scatter = sums[:p, :p] - weight * shift[:, None] * shift
-    return weight, shift, (scatter + scatter.T) / 2
+    groups = workers.map(lambda: of_group, partition.groups, source.n_rows * (p + n_ones) ** 2)
+    weight, sums = sum(group[0] for group in groups), reduce(np.add, [group[1] for group in groups])
+    counts, first = sums[p:, p:], sums[:p, p:]
+    if not source.has_gaps:
+        shift = first[:, 0] / counts[0, 0]
+        scatter = sums[:p, :p] - counts[0, 0] * shift[:, None] * shift
+        return weight, np.ones(p), shift, (scatter + scatter.T) / 2
+    observed = np.where(counts.diagonal() > 0, counts.diagonal(), 1.0)
+    shift = first.diagonal() / observed
+    scatter = sums[:p, :p] - first * shift - (first * shift).T + counts * shift[:, None] * shift
+    grown = np.sqrt(weight / observed)
+    return weight, counts.diagonal() / weight, shift, (scatter + scatter.T) / 2 * grown[:, None] * grown

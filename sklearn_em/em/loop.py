@@ -96,6 +96,7 @@ def run(
     Result
         The last state and why it is the last.
     """
+    collapsed: tuple[int, ...] = ()
     while True:
         stopped = callback is not None and callback(state)
         status = stopping.status(state.trace, state.n_plain)
@@ -105,6 +106,6 @@ def run(
             try:
                 state = step(model, state)
                 continue
-            except DegenerateError:
-                status = Status.DEGENERATE
-        return Result(state.params, state.statistics, state.trace, status, state.accelerator)
+            except DegenerateError as error:
+                status, collapsed = Status.DEGENERATE, error.components
+        return Result(state.params, state.statistics, state.trace, status, state.accelerator, collapsed)

@@ -40,13 +40,17 @@ class DegenerateError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Result(Generic[P, S]):
-    """The end of a run: parameters, statistics and the last entry of the trace belong together."""
+    """The end of a run: parameters, statistics and the last entry of the trace belong together.
+
+    `collapsed` are the components that ended it, if its status is degenerate.
+    """
 
     params: P
     statistics: S
     trace: tuple[float, ...]
     status: Status
     accelerator: Squarem[S] | None = None
+    collapsed: tuple[int, ...] = ()
 
     @property
     def objective(self) -> float:

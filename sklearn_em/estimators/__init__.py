@@ -1,5 +1,6 @@
-"""The thin shells with scikit-learn's interface."""
+"""The shells: estimators with scikit-learn's interface."""
 
 from sklearn_em.estimators.gaussian_mixture import GaussianMixtureEM
+from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 
-__all__ = ["GaussianMixtureEM"]
+__all__ = ["FixedParameters", "GaussianMixtureEM", "GaussianMixturePrior"]

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 
@@ -13,10 +13,24 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import DegenerateError, Squarem, StoppingRule
+from sklearn_em.estimators.diagnostics import Diagnostics, diagnose
+from sklearn_em.estimators.options import GaussianMixturePrior, resolved
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure
-from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
-from sklearn_em.starts import Given, StartRecord, StartSpace, candidates, moves, one_component, search
+from sklearn_em.gaussian.m_step import FixedGaussians, Terms
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+from sklearn_em.mixture.m_step import Proportions
+from sklearn_em.mixture.noise import Noise
+from sklearn_em.starts import (
+    Given,
+    StartRecord,
+    StartSpace,
+    candidates,
+    filled_sample,
+    moves,
+    one_component,
+    search,
+)
 from sklearn_em.starts.ends import Candidate, Run, State
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
@@ -31,12 +45,48 @@ _WIDENED = (
 _SAME = 1e-9
 
 
+@dataclass(frozen=True, eq=False)
+class Options:
+    """What the user says about the model beside its size, in the data's units.
+
+    Attributes
+    ----------
+    reg_covar : float or "auto"
+    noise : bool
+    noise_log_volume : float, optional
+        None to take it from the data.
+    prior : GaussianMixturePrior, optional
+    fixed : FixedGaussians, optional
+        In the structure's form.
+    proportions : ndarray of shape (K,), optional
+        Fixed shares, NaN where they are free.
+    """
+
+    reg_covar: float | str
+    noise: bool = False
+    noise_log_volume: float | None = None
+    prior: GaussianMixturePrior | None = None
+    fixed: FixedGaussians | None = None
+    proportions: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The best end, its parameters in the data's units, a record of every start, and what was fitted with them."""
+
+    run: Run
+    records: list[StartRecord]
+    noise: Noise | None
+    spurious: np.ndarray
+    diagnostics: Diagnostics
+
+
 def fit_mixture(
     source: ArraySource,
     structure: Structure,
+    options: Options,
     *,
     n_components: int,
-    reg_covar: float | str,
     method: str,
     given: Given,
     n_init: int,
@@ -45,15 +95,15 @@ def fit_mixture(
     accelerator: Squarem[MixtureStatistics] | None,
     callback: Callable[[int, State], object] | None,
     n_jobs: int | None,
-) -> tuple[Run, list[StartRecord]]:
-    """Fit a Gaussian mixture; return the best end, its parameters in the data's units, and a record of every start.
+) -> Fitted:
+    """Fit a Gaussian mixture.
 
     Parameters
     ----------
     source : ArraySource
     structure : Structure
+    options : Options
     n_components : int
-    reg_covar : float or "auto"
     method : str
         The name of a way to find starts.
     given : Given
@@ -73,38 +123,92 @@ def fit_mixture(
     """
     with Workers(n_jobs) as workers:
         problem = scan(source, n_components, structure.one_scale, workers)
-        blur = _blur(reg_covar, problem, structure)
-        scaled = _scaled(given, structure, problem.scale)
+        noise = Noise.of(source, problem, options.noise_log_volume, workers) if options.noise else None
+        model = _model(source, structure, options, problem, n_components, noise, workers)
+        scaled = _scaled(given, model)
+        filled: list[np.ndarray] = []
 
-        def searched(blur: np.ndarray) -> tuple[Run, list[StartRecord]]:
-            model = GaussianMixtureModel(structure, source, problem, blur, workers)
+        def searched(model: GaussianMixtureModel) -> tuple[Run, list[StartRecord]]:
             on_sample = model.on_sample()
-            params = scaled.parameters(structure)
+            params = scaled.parameters(structure, noise is not None)
             starts: Iterator[Iterable[Candidate]]
             proposals = None
             if params is not None:
                 starts = iter([[lambda: params]])
-            elif n_components == 1 and given.is_empty:
-                starts = repeat([partial(one_component, model)])
             else:
-                space = StartSpace.of(problem)
-                starts = _starts(model, space, scaled, method, n_components, rng)
-                # Given means are to stay the start's, and a single component has nowhere to go.
-                if given.means is None and n_components > 1:
-                    proposals = partial(moves, on_sample, space, rng=rng)
+                if not filled:
+                    filled.append(filled_sample(problem, workers))
+                if n_components == 1 and given.is_empty and source.evidence is None:
+                    starts = repeat([partial(one_component, on_sample, filled[0])])
+                else:
+                    space = StartSpace.of(problem, filled[0])
+                    starts = _starts(on_sample, space, scaled, method, n_components, rng)
+                    # Given means are to stay the start's, and components of which something is known their own; a
+                    # single one has nowhere to go.
+                    if given.means is None and n_components > 1 and not _has_identities(model):
+                        proposals = partial(moves, on_sample, space, rng=rng)
+                    if model.is_decided:
+                        starts = iter([[partial(_decided, model, make)] for make in next(starts)])
             return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
 
         try:
-            best, records = searched(blur)
+            best, records = searched(model)
         except DegenerateError:
+            blur = model.terms.blur
             wider = np.maximum(blur, _LEAST_RESOLVED * problem.total.diagonal() / problem.weight)
             if not blur.all() or (wider == blur).all():
                 raise
             wider = np.full_like(wider, wider.max()) if structure.one_scale else wider
-            best, records = searched(wider)
+            model = replace(model, terms=replace(model.terms, blur=wider))
+            best, records = searched(model)
             warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
+        spurious = model.spurious(best.params, best.statistics)
+        diagnostics = diagnose(model, best.params, records)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
-    return replace(best, params=replace(best.params, gaussians=gaussians)), records
+    best = replace(best, params=replace(best.params, gaussians=gaussians))
+    return Fitted(best, records, noise, spurious, diagnostics)
+
+
+def _model(
+    source: ArraySource,
+    structure: Structure,
+    options: Options,
+    problem: Problem,
+    n_components: int,
+    noise: Noise | None,
+    workers: Workers,
+) -> GaussianMixtureModel:
+    """Return the model of these options, scaled as the problem says."""
+    blur, scale = _blur(options.reg_covar, problem, structure), problem.scale
+    # The variances at which a component is singular: rounding of the rows, or nothing where they are blurred.
+    resolution = None if blur.all() else np.where(blur > 0, 0.0, problem.resolution)
+    prior, concentration, fixed = None, None, options.fixed
+    if options.prior is not None:
+        prior = resolved(options.prior, structure, problem, n_components)
+        concentration = options.prior.weight_concentration
+    if fixed is not None:
+        fixed = FixedGaussians(fixed.means * scale, structure.form.rescale(fixed.covariances, scale))
+    return GaussianMixtureModel(
+        structure,
+        source,
+        problem,
+        Terms(blur, resolution, prior, fixed),
+        workers,
+        Proportions(concentration, options.proportions),
+        None if noise is None else noise.rescale(scale),
+    )
+
+
+def _has_identities(model: GaussianMixtureModel) -> bool:
+    """Whether components are not interchangeable."""
+    free = model.proportions.fixed is None or np.ptp(model.proportions.fixed) == 0
+    return model.source.evidence is not None or model.terms.fixed is not None or not free
+
+
+def _decided(model: GaussianMixtureModel, make: Candidate) -> MixtureParameters:
+    """Return the maximum where every row's component is known: one M-step, whatever the start."""
+    params = make()
+    return model.estimate(model.e_step(params), params.gaussians, afresh=True)
 
 
 def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.ndarray:
@@ -116,13 +220,16 @@ def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.
     return np.full_like(blur, blur.mean()) if structure.one_scale else blur
 
 
-def _scaled(given: Given, structure: Structure, scale: np.ndarray) -> Given:
-    means, factors = given.means, _obeying(given, structure, len(scale))
-    return Given(
-        given.weights,
-        None if means is None else means * scale,
-        None if factors is None else structure.form.rescale_cholesky(factors, scale),
-    )
+def _scaled(given: Given, model: GaussianMixtureModel) -> Given:
+    """Return the given parts scaled as the problem says, with what is fixed in its place."""
+    structure, scale, fixed = model.structure, model.problem.scale, model.terms.fixed
+    weights, means, factors = given.weights, given.means, _obeying(given, structure, len(scale))
+    weights = None if weights is None else model.proportions.obeying(weights)
+    means = None if means is None else model.terms.with_fixed_means(means * scale)
+    factors = None if factors is None else structure.form.rescale_cholesky(factors, scale)
+    if fixed is not None and factors is not None and (which := fixed.is_covariance).any():
+        factors = structure.form.updated(factors, structure.form.precision_cholesky(fixed.covariances[which]), which)
+    return Given(weights, means, factors, given.noise_weight)
 
 
 def _obeying(given: Given, structure: Structure, n_features: int) -> np.ndarray | None:

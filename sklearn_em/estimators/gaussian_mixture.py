@@ -12,26 +12,32 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
-from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
+from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, Status, StoppingRule
 from sklearn_em.estimators.checks import (
+    check_fixed,
+    check_known_labels,
     check_means,
+    check_observed,
     check_precisions,
+    check_prior,
     check_sample_weight,
     check_weights,
     unchanged_on_error,
 )
-from sklearn_em.estimators.fitting import fit_mixture
+from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
+from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import print_records, printer
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
 from sklearn_em.gaussian.covariance.structure import FACTOR_ATTRIBUTES, MATRIX_ATTRIBUTES
 from sklearn_em.mixture import MixtureParameters
+from sklearn_em.mixture.imputation import conditional_draws, conditional_means
+from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts import METHODS, Given
-from sklearn_em.starts.ends import Run
 
 
 class _OnDemand:
@@ -54,7 +60,8 @@ class _OnDemand:
 class GaussianMixtureEM(DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
-    A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights.
+    A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights, missing values (NaN), known labels,
+    noise, priors and fixed parameters, in any combination.
 
     Parameters
     ----------
@@ -74,6 +81,17 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         What each row is blurred by: the variance added to every feature. "auto" is 1e-6 times each feature's
         variance (or squared robust scale, if that is smaller), so that units do not matter. A float is in squared
         units of the data, as in scikit-learn.
+    noise : bool or float, default=False
+        Whether rows may belong to no component but to a uniform density over the box of the data: the smaller of the
+        box along the features and the one along the principal components; constant features do not count. A float is
+        the log of its volume, in units of the data. A row that lacks some features is in a box without them.
+    prior : GaussianMixturePrior or "auto", optional
+        A prior on weights, means and covariances, whose density becomes part of what EM climbs. "auto" is the weak one
+        of Fraley and Raftery (2007), made from the data, under which no component collapses.
+    fixed : FixedParameters, optional
+        Parameters that are known and stay as they are.
+    weights : {"equal"}, optional
+        "equal" gives all components the same weight.
     max_iter : int, default=1000
         The largest number of EM iterations of a start. 0 returns the start.
     n_init : int, default=1
@@ -113,7 +131,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        The mixing weights; 0 for a component that was left without rows.
+        The mixing weights, which sum to 1 - noise_weight_; 0 for a component that was left without rows.
+    noise_weight_ : float
+        The weight of the noise; 0 without noise.
+    noise_log_volume_ : float
+        Only with noise: the log of the volume of its box.
     means_ : ndarray of shape (n_components, n_features)
     covariances_, precisions_ : ndarray
         The covariances and their inverses: (K, p, p), or (p, p) where all components share one ("tied"); (K, p) or (p,)
@@ -136,11 +158,15 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         The number of EM iterations of the best start, since its last move: each is one pass over the data, jumps of the
         acceleration that were undone included.
     lower_bound_ : float
-        The objective at the fitted parameters: at most `score(X)`, and equal to it if `reg_covar` is 0.
+        The objective at the fitted parameters, per unit of weight. Without prior and labels at most `score(X)`, and
+        equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior.
     lower_bounds_ : list of float
         The objective of the best start, beginning with the start itself: entry i is after i iterations.
     starts_ : list of StartRecord
         For each start its objective, number of iterations, status, and the status in words or why it failed.
+    diagnostics_ : Diagnostics
+        Per component `effective_sample_size`, `condition_number`, `smallest_relative_eigenvalue` and `certain_share`,
+        the share of its mass that is certain; `n_failed_starts`, and why: `failures`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if the features of X have names.
@@ -181,6 +207,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         "covariance_type": [StrOptions(set(BY_NAME_OR_CODE)), Factor],
         "tol": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "noise": ["boolean", Interval(Real, None, None, closed="neither")],
+        "prior": [StrOptions({"auto"}), GaussianMixturePrior, None],
+        "fixed": [FixedParameters, None],
+        "weights": [StrOptions({"equal"}), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "acceleration": [StrOptions({"auto", "squarem"}), None],
@@ -202,6 +232,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         covariance_type: str | Factor = "full",
         tol: float = 1e-6,
         reg_covar: float | str = "auto",
+        noise: bool | float = False,
+        prior: GaussianMixturePrior | str | None = None,
+        fixed: FixedParameters | None = None,
+        weights: str | None = None,
         max_iter: int = 1000,
         n_init: int = 1,
         acceleration: str | None = "auto",
@@ -219,6 +253,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.covariance_type = covariance_type
         self.tol = tol
         self.reg_covar = reg_covar
+        self.noise = noise
+        self.prior = prior
+        self.fixed = fixed
+        self.weights = weights
         self.max_iter = max_iter
         self.n_init = n_init
         self.acceleration = acceleration
@@ -233,17 +271,29 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_labels: ArrayLike | None = None,
+    ) -> Self:
         """Estimate the parameters by EM.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows; float32 is read as it is, and computed with in float64.
+            The rows; float32 is read as it is, and computed with in float64. NaN is a missing value; a row with nothing
+            observed is left out.
         y : Ignored
             Present for the convention.
         sample_weight : array-like of shape (n_samples,), optional
             The weight of each row: a weight of 2 is a repeated row, 0 a row left out.
+        known_labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
+            The component of each row where it is known, -1 where it is not, `n_components` for noise. Or the
+            plausibility of each component for each row, at least 0 and on any scale; 0 forbids. With noise it may have
+            another column; without one, noise is as plausible as the most plausible component.
 
         Returns
         -------
@@ -261,10 +311,17 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             If the best start did not converge, or components were left without rows.
         """
         with unchanged_on_error(self):
-            self._fit(X, sample_weight)
+            self._fit(X, sample_weight, known_labels)
         return self
 
-    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+    def fit_predict(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_labels: ArrayLike | None = None,
+    ) -> np.ndarray:
         """Estimate the parameters, and return the most probable component of each row.
 
         Parameters
@@ -272,13 +329,15 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), optional
+        known_labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
+            As in `fit`; the labels returned are by the fitted parameters alone.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
             What `fit(X).predict(X)` returns.
         """
-        return self.fit(X, y, sample_weight).predict(X)
+        return self.fit(X, y, sample_weight, known_labels=known_labels).predict(X)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable component of each row.
@@ -290,6 +349,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
+            -1 for noise.
         """
         return self._predict(X, Predictor.labels)
 
@@ -302,7 +362,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
         Returns
         -------
-        resp : ndarray of shape (n_samples, n_components)
+        resp : ndarray of shape (n_samples, n_components) or, with noise, (n_samples, n_components + 1)
+            The noise is the last column. A row with nothing observed gets the weights.
         """
         return self._predict(X, Predictor.responsibilities)
 
@@ -315,7 +376,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
         Returns
         -------
-        log_joint : ndarray of shape (n_samples, n_components)
+        log_joint : ndarray of shape (n_samples, n_components) or, with noise, (n_samples, n_components + 1)
             In nats; -inf for a component of weight 0.
         """
         return self._predict(X, Predictor.log_joint)
@@ -346,11 +407,13 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         Returns
         -------
         log_likelihood : float
-            In nats per unit of weight. For float32 rows without weights it is the mean of `score_samples`, which are
-            float32.
+            In nats per unit of weight; rows with nothing observed do not count. For complete float32 rows without
+            weights it is the mean of `score_samples`, which are float32.
         """
         if sample_weight is None and getattr(X, "dtype", None) == np.float32:
-            return float(self.score_samples(X).mean())
+            each = self.score_samples(X)
+            if not np.isnan(np.sum(X)):
+                return float(each.mean())
         log_likelihood, weight = self._log_likelihood(X, sample_weight)
         return log_likelihood / weight
 
@@ -386,6 +449,60 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         """
         log_likelihood, weight = self._log_likelihood(X, sample_weight)
         return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
+
+    def impute(
+        self,
+        X: ArrayLike,
+        n_draws: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> np.ndarray:
+        """Return the rows with missing values filled in.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN where a value is missing.
+        n_draws : int, optional
+            How many times to draw what is missing from its distribution given the rest of the row. None fills in its
+            expectation.
+        random_state : int, RandomState instance or None, default=None
+            Of the draws; None draws afresh on each call, from the estimator's own `random_state`.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or (n_draws, n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If `n_draws` is less than 1.
+
+        References
+        ----------
+        Ghahramani and Jordan (1994), "Supervised learning from incomplete data via an EM approach", section 3. Little
+        and Rubin (2002), "Statistical Analysis with Missing Data", section 10.2, for multiple imputation by draws.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> X = np.array([[0.0, 0.0], [1.0, 2.0], [2.0, 4.1], [3.0, 5.9], [4.0, np.nan]])
+        >>> GaussianMixtureEM().fit(X).impute(X)[-1].round(1).tolist()
+        [4.0, 7.9]
+        """
+        rows = self._validated(X)
+        source, params = source_of(rows), self._parameters()
+        if n_draws is None:
+            with Workers(self.n_jobs) as workers:
+                return conditional_means(params, self._noise, source, workers).astype(rows.dtype, copy=False)
+        if not isinstance(n_draws, Integral) or n_draws < 1:
+            raise ValueError(
+                f"Invalid value for 'n_draws': {n_draws!r}; give an integer of 1 or more, or None for the expectation."
+            )
+        rng = check_random_state(random_state if random_state is not None else self._own_random_state())
+        with Workers(self.n_jobs) as workers:
+            draws = [conditional_draws(params, self._noise, source, workers, rng) for _ in range(n_draws)]
+        return np.stack(draws).astype(rows.dtype, copy=False)
 
     def covariance_matrices(self) -> np.ndarray:
         """Return the covariance of every component as a matrix, whatever the structure.
@@ -460,7 +577,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         -------
         X : ndarray of shape (n_samples, n_features)
         labels : ndarray of shape (n_samples,)
-            The component each row was drawn from.
+            The component each row was drawn from; -1 for noise.
 
         Raises
         ------
@@ -475,41 +592,60 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             )
         rng = check_random_state(random_state if random_state is not None else self._own_random_state())
         params = self._parameters()
-        counts = rng.multinomial(n_samples, params.weights)
+        K = len(params.weights)
+        counts = rng.multinomial(n_samples, params.weights if self._noise is None else self._all_weights(params))
         labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
         rows = rng.standard_normal((n_samples, self.means_.shape[1]))
         gaussians = params.gaussians
-        for k in np.flatnonzero(counts):
+        if self._noise is not None and counts[K]:
+            labels[labels == K] = -1
+            rows[labels == -1] = self._noise.draw(counts[K], rng)
+        for k in np.flatnonzero(counts[:K]):
             factor = gaussians.precision_cholesky[min(k, len(gaussians.precision_cholesky) - 1)]
             drawn = labels == k
             rows[drawn] = gaussians.means[k] + gaussians.structure.form.draw(factor, rows[drawn])
         return rows, labels
 
+    def __sklearn_tags__(self) -> Any:
+        """Say that missing values are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     @property
     def _structure(self) -> Structure:
         return structure_of(self.covariance_type)
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
-        rows: np.ndarray = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=1)
-        self._structure.check(rows.shape[1])
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
+        rows: np.ndarray = validate_data(
+            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
+        )
+        structure, K, p = self._structure, self.n_components, rows.shape[1]
+        structure.check(p)
+        has_noise = self.noise is not False
         weight = check_sample_weight(sample_weight, len(rows))
-        n_rows = ArraySource(rows, weight).n_kept
-        if n_rows < self.n_components:
-            which = "" if weight is None or n_rows == len(rows) else " of positive sample_weight"
-            raise ValueError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {n_rows}{which}."
-            )
-        if weight is not None:
+        evidence = check_known_labels(known_labels, len(rows), K, has_noise)
+        prior = check_prior(self.prior, structure, p)
+        fixed, proportions = check_fixed(self.fixed, self.weights, structure, K, p)
+        if weight is not None and prior is None:
             # A power of two, so exact: weights of any size neither overflow nor underflow.
             weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
-        best, records = fit_mixture(
-            ArraySource(rows, weight),
-            self._structure,
-            n_components=self.n_components,
-            reg_covar=self.reg_covar,
+        source = source_of(rows, weight, evidence)
+        check_observed(source, K, sample_weight is not None)
+        fitted = fit_mixture(
+            source,
+            structure,
+            Options(
+                reg_covar=self.reg_covar,
+                noise=has_noise,
+                noise_log_volume=None if isinstance(self.noise, bool | np.bool_) else float(self.noise),
+                prior=prior,
+                fixed=fixed,
+                proportions=proportions,
+            ),
+            n_components=K,
             method=self.init_params,
-            given=self._given(rows.shape[1]),
+            given=self._given(p),
             n_init=self.n_init,
             rng=check_random_state(self.random_state),
             stopping=StoppingRule(float(self.tol), int(self.max_iter)),
@@ -518,16 +654,21 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             n_jobs=self.n_jobs,
         )
         if self.verbose:
-            print_records(records)
-        self._publish(best, rows.dtype)
-        self.starts_ = records
-        self._warn()
+            print_records(fitted.records)
+        self._publish(fitted, rows.dtype)
+        self._warn(fitted)
 
-    def _publish(self, best: Run, dtype: np.dtype) -> None:
+    def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
-        gaussians, structure = best.params.gaussians, self._structure
+        best, structure = fitted.run, self._structure
+        gaussians = best.params.gaussians
         p = gaussians.n_features
         self.weights_ = best.params.weights.astype(dtype)
+        self.noise_weight_ = float(best.params.noise_weight)
+        self._noise: Noise | None = fitted.noise
+        self.__dict__.pop("noise_log_volume_", None)
+        if fitted.noise is not None:
+            self.noise_log_volume_ = fitted.noise.log_volume
         self.means_ = gaussians.means.astype(dtype)
         for name in (*MATRIX_ATTRIBUTES, *FACTOR_ATTRIBUTES):
             self.__dict__.pop(name, None)
@@ -538,17 +679,30 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.n_iter_ = best.n_iter
         self.lower_bound_ = best.objective
         self.lower_bounds_ = list(best.trace)
+        self.starts_ = fitted.records
+        self.diagnostics_ = fitted.diagnostics
         if isinstance(self.random_state, Integral):
             self._sampler = np.random.RandomState([int(self.random_state), 1])
 
-    def _warn(self) -> None:
+    def _warn(self, fitted: Fitted) -> None:
+        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(fitted.spurious).tolist()
         if not self.converged_ and self.max_iter > 0:
-            warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=5)
+            which = f" It was components {collapsed}." if collapsed else ""
+            warnings.warn(str(self.status_) + which, ConvergenceWarning, stacklevel=5)
         empty = np.flatnonzero(self.weights_ == 0).tolist()
         if empty:
             warnings.warn(
                 f"Components {empty} were left without rows and have weight 0: the data have too few distinct rows "
                 f"for n_components={self.n_components}. Decrease n_components.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        held_up = [k for k in spurious if k not in empty]
+        if held_up and self.max_iter > 0:
+            warnings.warn(
+                f"Components {held_up} say nothing about where the data came from: they live on too few rows for a "
+                "covariance, or are so thin that only reg_covar holds them up. Decrease n_components, choose a "
+                'covariance_type with fewer parameters, or set prior="auto".',
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -572,7 +726,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                     "warm_start=False to start afresh."
                 )
             params = self._parameters()
-            return Given(params.weights, params.gaussians.means, params.gaussians.precision_cholesky)
+            share = params.weights / params.weights.sum()
+            noise_weight = None if self._noise is None else params.noise_weight
+            return Given(share, params.gaussians.means, params.gaussians.precision_cholesky, noise_weight)
         return Given(
             None if self.weights_init is None else check_weights(self.weights_init, K),
             None if self.means_init is None else check_means(self.means_init, K, n_features),
@@ -588,27 +744,43 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         factors = structure.factors_of(vars(self), p)
         weights = np.asarray(self.weights_, dtype=float)
         means = np.asarray(self.means_, dtype=float)
-        return MixtureParameters(weights / weights.sum(), Gaussians.from_precision_cholesky(structure, means, factors))
+        weights = weights * ((1 - self.noise_weight_) / max(weights.sum(), np.finfo(float).tiny))
+        gaussians = Gaussians.from_precision_cholesky(structure, means, factors)
+        return MixtureParameters(weights, gaussians, self.noise_weight_)
+
+    def _all_weights(self, params: MixtureParameters) -> np.ndarray:
+        """Return the weights of the components and of the noise."""
+        return np.append(params.weights, params.noise_weight)
 
     def _n_parameters(self) -> int:
         """Return the number of free parameters."""
-        K, p = self.means_.shape
-        return self._structure.n_parameters(K, p) + K * p + K - 1
+        structure, (K, p) = self._structure, self.means_.shape
+        fixed, shares = check_fixed(self.fixed, self.weights, structure, K, p)
+        free_weights = K if shares is None else np.count_nonzero(np.isnan(shares))
+        free_means = free_covariances = K
+        if fixed is not None:
+            free_means -= np.count_nonzero(fixed.is_mean)
+            free_covariances -= K if structure.shared and fixed.is_covariance.all() else 0
+            free_covariances -= 0 if structure.shared else np.count_nonzero(fixed.is_covariance)
+        of_covariances = structure.n_parameters(free_covariances, p) if free_covariances else 0
+        # The noise has a weight, and a volume if that is taken from the data: mclust's count.
+        of_noise = 0 if self._noise is None else 1 + isinstance(self.noise, bool | np.bool_)
+        return int(of_covariances + free_means * p + max(free_weights - 1, 0) + of_noise)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
 
     def _predict(self, X: ArrayLike, what: Any) -> np.ndarray:
         rows = self._validated(X)
         with Workers(self.n_jobs) as workers:
-            result = what(Predictor(self._parameters(), workers), ArraySource(rows))
+            result = what(Predictor(self._parameters(), workers, self._noise), source_of(rows))
         return result if result.dtype.kind == "i" else result.astype(rows.dtype, copy=False)
 
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the weighted sum of log densities and the sum of weights."""
         rows = self._validated(X)
-        weight = check_sample_weight(sample_weight, len(rows))
+        source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
         with Workers(self.n_jobs) as workers:
-            log_likelihood = Predictor(self._parameters(), workers).log_likelihood(ArraySource(rows, weight))
-        return log_likelihood, float(len(rows) if weight is None else weight.sum())
+            log_likelihood = Predictor(self._parameters(), workers, self._noise).log_likelihood(source)
+        return log_likelihood, float(source.n_rows if source.weight is None else source.weight.sum())

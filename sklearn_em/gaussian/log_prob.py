@@ -13,15 +13,21 @@ import numpy as np
 
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
+from sklearn_em.gaussian.statistics import GaussianStatistics
 
 LOG_2PI = float(np.log(2 * np.pi))
 # At 1e6 log densities are right to about 1e-10 and covariances to 1e-9 relative.
 _TIGHT = 1e6
 # Stands for the log density of a component of weight 0.
-_IMPOSSIBLE = -1e300
+IMPOSSIBLE = -1e300
 _NONE = np.empty(0, dtype=np.intp)
 # Beyond this many features phi, with its p^2 / 2 rows, costs more than projecting each component by itself.
 MOST_FEATURES_FOR_PHI = 64
+# A row adds nothing to the moments of a component with less responsibility than this, as far out as it may be.
+NOTHING = 1e-60
+# From this many components on the product is faster with the components leading, up to a tenth; below, with the
+# features leading.
+_FEW = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,7 @@ class Densities:
         offset: np.ndarray,
         blur: np.ndarray | None = None,
         apart: np.ndarray | None = None,
+        total_is_known: bool = True,
     ) -> Self:
         """Compute what a pass needs.
 
@@ -71,11 +78,14 @@ class Densities:
         centre : ndarray of shape (p,)
         offset : ndarray of shape (K,)
             Added to the log densities, for example log weights.
-        blur : ndarray of shape (p,), optional
+        blur : ndarray of shape (p,) or (G, p), optional
             The diagonal of R, the covariance of the tiny cloud that stands for each row: its expected quadratic
             features differ from those of the row by R, hence its expected log density by -tr(Sigma_k^-1 R) / 2.
         apart : ndarray of shape (K, p), optional
             Points about which to sum the moments of components known to be tight; NaN elsewhere.
+        total_is_known : bool, default=True
+            Whether the components' second moments add up to that of all rows, so that a common covariance needs no
+            sums of its own.
         """
         structure = gaussians.structure
         form, p = structure.form, gaussians.n_features
@@ -83,14 +93,14 @@ class Densities:
         spread = gaussians.precision_diagonal
         constant = offset + (form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI)
         if blur is not None:
-            constant -= 0.5 * (spread @ blur)
+            constant -= 0.5 * (spread * blur).sum(axis=1)
         # An infinite entry makes matrix products raise the invalid flag.
-        np.maximum(constant, _IMPOSSIBLE, out=constant)
+        np.maximum(constant, IMPOSSIBLE, out=constant)
 
         moments = structure.moments
         kappa = (spread * (shift**2 + form.diagonal(gaussians.covariances, p))).sum(axis=1)
         tight = np.flatnonzero(kappa > _TIGHT) if kappa.max() > _TIGHT else _NONE
-        if structure.shared and apart is None and not tight.size:
+        if structure.shared and total_is_known and apart is None and not tight.size:
             moments = COMMON
         elif moments is FULL and p > MOST_FEATURES_FOR_PHI:
             tight = np.arange(len(shift))
@@ -115,6 +125,21 @@ class Densities:
             moments.coefficients(natural, precisions, p, theta[:, 1:-p])
             theta[:, -p:] = linear
         return cls(gaussians, moments, centre, constant, theta, tight, reference)
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return len(self.constant)
+
+    @property
+    def numbers_per_sum(self) -> int:
+        """How many numbers the statistics hold."""
+        return self.moments.length(self.gaussians.n_features) * self.n_components
+
+    @property
+    def fewest_rows(self) -> int:
+        """How many rows a block should have, if the data do: each tight component makes a sum of its own in each."""
+        return 2 * self.gaussians.n_features if self.tight.size else 0
 
     @property
     def numbers_per_row(self) -> int:
@@ -148,3 +173,44 @@ class Densities:
             return 0.0
         y = self.gaussians.structure.form.project(self.gaussians.precision_cholesky[0], block.z)
         return -0.5 * np.einsum("pb,pb->b", y, y)
+
+    def accumulator(self) -> "Accumulator":
+        """Return zero sums."""
+        return Accumulator(self)
+
+
+class Accumulator:
+    """Sums the moments of one worker's blocks; the responsibilities are the caller's."""
+
+    def __init__(self, densities: Densities):
+        self._densities = densities
+        self._sums: np.ndarray | None = None
+        if densities.tight.size:
+            self._tight = np.zeros((densities.moments.length(densities.gaussians.n_features), densities.tight.size))
+
+    def add(self, block: FeatureBuffer, resp: np.ndarray) -> None:
+        """Add the rows in `block` with responsibilities (K, b), already times the row weights."""
+        d, p = self._densities, self._densities.gaussians.n_features
+        if d.theta.size:
+            # dot, not matmul: matmul keeps the interpreter's lock where the product has 500 entries or fewer, and then
+            # the other threads wait.
+            sums = np.dot(block.phi, resp.T) if len(resp) < _FEW else np.dot(resp, block.phi.T).T
+            self._sums = sums if self._sums is None else self._sums + sums
+        for t, k in enumerate(d.tight):
+            # With many features most rows belong to one component: the others need not sum them.
+            member = np.flatnonzero(resp[k] > NOTHING)
+            some = member.size < resp.shape[1]
+            share, rows = (resp[k, member], block.rows[:, member]) if some else (resp[k], block.rows)
+            z = rows - d.reference[k][:, None]
+            self._tight[0, t] += share.sum()
+            self._tight[1:-p, t] += d.moments.weighted_second(z, share)
+            self._tight[-p:, t] += z @ share
+
+    def statistics(self) -> GaussianStatistics:
+        """Return the sums of all blocks so far."""
+        d, sums = self._densities, self._sums
+        if sums is None:
+            sums = np.zeros((len(self._tight), len(d.gaussians.means)))
+        if d.tight.size:
+            sums[:, d.tight] = self._tight
+        return GaussianStatistics(d.moments, sums, d.reference)

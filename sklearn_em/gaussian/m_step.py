@@ -1,4 +1,7 @@
-"""Statistics to parameters: the maximum-likelihood Gaussians under a structure."""
+"""Statistics to parameters: the most probable Gaussians under a structure."""
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -6,59 +9,87 @@ from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.forms import ill_defined
 from sklearn_em.gaussian.covariance.structure import Structure
+from sklearn_em.gaussian.prior import GaussianPrior
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
 # The scatter about the mean has lost this many units of its last place when moments about another point are moved.
 _LOST = 1e7
 
 
-def blurred_covariances(
-    structure: Structure, statistics: GaussianStatistics, blur: np.ndarray, previous: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the covariances of the components that are alive, with every row blurred by the diagonal `blur` (p,).
+@dataclass(frozen=True, eq=False)
+class FixedGaussians:
+    """The components' parameters that stay as they are; NaN where they are free.
 
-    A row that is a cloud of covariance R instead of a point adds R to the second moments, so the scatter of a
-    component gains mass_k R and any structure is solved on that: for a free covariance, S_k / mass_k + R.
-    Structures without a closed form go on from the covariances `previous`, if given.
+    Attributes
+    ----------
+    means : ndarray of shape (K, p)
+    covariances : ndarray of shape (G, ...)
+        In the structure's form.
     """
-    scatter, mass, p = statistics.scatter, statistics.mass, len(blur)
-    cloud = structure.moments.of_diagonal(blur)
-    if statistics.total is not None:
-        pooled = structure.moments.of_matrices(scatter) + mass.sum() * cloud
-        return structure.estimate(pooled, mass, p, previous)
-    scatter = scatter + mass.reshape(-1, *[1] * cloud.ndim) * cloud
-    if statistics.all_alive:
-        return structure.estimate(scatter, mass, p, previous)
-    kept = np.flatnonzero(statistics.alive)
-    if previous is not None and not structure.shared:
-        previous = previous[kept]
-    try:
-        return structure.estimate(scatter[kept], mass[kept], p, previous)
-    except DegenerateError as error:
-        raise ill_defined(kept[list(error.components)]) from None
+
+    means: np.ndarray
+    covariances: np.ndarray
+
+    @cached_property
+    def is_mean(self) -> np.ndarray:
+        """Which means are fixed, (K, 1) of bool."""
+        return ~np.isnan(self.means[:, :1])
+
+    @cached_property
+    def is_covariance(self) -> np.ndarray:
+        """Which covariances are fixed, (G,) of bool."""
+        return np.asarray(~np.isnan(self.covariances.reshape(len(self.covariances), -1)[:, 0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What besides the rows decides about the components.
+
+    Attributes
+    ----------
+    blur : ndarray of shape (p,)
+        The diagonal of R, the covariance of the tiny cloud that stands for each row. It adds R to a row's second
+        moments, so any structure is solved on scatter_k + mass_k R: for a free covariance, S_k / mass_k + R.
+    resolution : ndarray of shape (p,), optional
+        The variances that are no more than rounding in the rows; a component of these is singular.
+    prior : GaussianPrior, optional
+    fixed : FixedGaussians, optional
+    """
+
+    blur: np.ndarray
+    resolution: np.ndarray | None = None
+    prior: GaussianPrior | None = None
+    fixed: FixedGaussians | None = None
+
+    @cached_property
+    def blur_of_each(self) -> np.ndarray:
+        """The blur as each covariance sees it, (p,) or (G, p): a fixed one needs none."""
+        if self.fixed is None or not self.fixed.is_covariance.any():
+            return self.blur
+        return np.where(self.fixed.is_covariance[:, None], 0.0, self.blur)
+
+    def with_fixed_means(self, means: np.ndarray) -> np.ndarray:
+        """Return means (K, p) with the fixed ones in their places."""
+        return means if self.fixed is None else np.where(self.fixed.is_mean, self.fixed.means, means)
+
+    @property
+    def has_prior_of_covariances(self) -> bool:
+        """Whether a covariance has a maximum even where there are no rows."""
+        return self.prior is not None and self.prior.scale is not None
 
 
 def m_step(
-    structure: Structure,
-    statistics: GaussianStatistics,
-    blur: np.ndarray,
-    previous: Gaussians,
-    resolution: np.ndarray | None = None,
-    *,
-    afresh: bool = False,
+    structure: Structure, statistics: GaussianStatistics, terms: Terms, previous: Gaussians, *, afresh: bool = False
 ) -> Gaussians:
-    """Return the maximum-likelihood components; one that has no mass left keeps its parameters.
+    """Return the most probable components; what has neither mass nor a prior stays as it was.
 
     Parameters
     ----------
     structure : Structure
     statistics : GaussianStatistics
-    blur : ndarray of shape (p,)
-        The diagonal of R.
+    terms : Terms
     previous : Gaussians
         Where components without mass take their parameters from, and where structures without a closed form begin.
-    resolution : ndarray of shape (p,), optional
-        The variances that are no more than rounding in the rows; a component of these is singular.
     afresh : bool, default=False
         Whether structures without a closed form look everywhere, in place of going on from `previous`.
 
@@ -67,16 +98,86 @@ def m_step(
     DegenerateError
         If a covariance is singular.
     """
-    means = statistics.means
-    covariances = blurred_covariances(structure, statistics, blur, None if afresh else previous.covariances)
-    if not statistics.all_alive:
-        kept = statistics.alive
-        means = np.where(kept[:, None], means, previous.means)
-        if not structure.shared:
-            covariances = structure.form.updated(previous.covariances, covariances, kept)
-    if resolution is not None and (bad := structure.form.unresolved(covariances, resolution)).any():
+    means = _means(statistics, terms, previous.means)
+    covariances = _covariances(structure, statistics, terms, means, previous.covariances, afresh)
+    if terms.resolution is not None and (bad := structure.form.unresolved(covariances, terms.resolution)).any():
         raise ill_defined(np.flatnonzero(bad))
     return Gaussians.from_covariances(structure, means, covariances)
+
+
+def covariances_alone(structure: Structure, statistics: GaussianStatistics, terms: Terms) -> np.ndarray:
+    """Return the covariances that have no others to go on from; all components are to have mass."""
+    p = statistics.means.shape[1]
+    return structure.estimate(*_scatter_and_counts(structure, statistics, terms, statistics.means), p, None)
+
+
+def _means(statistics: GaussianStatistics, terms: Terms, previous: np.ndarray) -> np.ndarray:
+    means, prior = statistics.means, terms.prior
+    if prior is not None and prior.mean is not None:
+        away = prior.mean - statistics.reference
+        share = (prior.mean_precision / (prior.mean_precision + statistics.mass))[:, None]
+        means = statistics.reference + ((1 - share) * statistics.shift + share * away)
+    elif not statistics.all_alive:
+        means = np.where(statistics.alive[:, None], means, previous)
+    return terms.with_fixed_means(means)
+
+
+def _covariances(
+    structure: Structure,
+    statistics: GaussianStatistics,
+    terms: Terms,
+    means: np.ndarray,
+    previous: np.ndarray,
+    afresh: bool,
+) -> np.ndarray:
+    """Solve the structure on scatter and counts of the components that are free."""
+    if not terms.has_prior_of_covariances and not statistics.all_alive:
+        free = statistics.alive.any(keepdims=True) if structure.shared else statistics.alive
+    else:
+        free = np.ones(1 if structure.shared else len(means), dtype=bool)
+    if terms.fixed is not None and terms.fixed.is_covariance.any():
+        is_fixed = terms.fixed.is_covariance
+        previous = structure.form.updated(previous, terms.fixed.covariances[is_fixed], is_fixed)
+        free &= ~is_fixed
+        if not free.any():
+            return previous
+    scatter, counts = _scatter_and_counts(structure, statistics, terms, means)
+    before = None if afresh else previous
+    if free.all():
+        return structure.estimate(scatter, counts, means.shape[1], before)
+    try:
+        estimated = structure.estimate(
+            scatter[free], counts[free], means.shape[1], None if before is None else before[free]
+        )
+    except DegenerateError as error:
+        raise ill_defined(np.flatnonzero(free)[list(error.components)]) from None
+    return structure.form.updated(previous, estimated, free)
+
+
+def _scatter_and_counts(
+    structure: Structure, statistics: GaussianStatistics, terms: Terms, means: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scatter about `means` with all that counts as scatter, and how many rows it counts as, (G,).
+
+    Without a prior, scatter_k + mass_k R and mass_k; one pooled entry where the components share their covariance.
+    """
+    moments, counts, prior = structure.moments, statistics.mass, terms.prior
+    cloud = moments.of_diagonal(terms.blur)
+    mass = counts.reshape(-1, *[1] * cloud.ndim)
+    added = mass * cloud
+    if means is not statistics.means:
+        added += mass * moments.outer(means - statistics.means)
+    if prior is not None and prior.mean is not None:
+        added += prior.mean_precision * moments.outer(means - prior.mean)
+        counts = counts + 1
+    scatter = statistics.scatter if statistics.total is None else moments.of_matrices(statistics.scatter)
+    if structure.shared:
+        scatter, counts = (scatter.sum(axis=0) + added.sum(axis=0))[None], counts.sum(keepdims=True)
+    else:
+        scatter = scatter + added
+    if prior is not None and prior.scale is not None:
+        scatter, counts = scatter + prior.scale, counts + prior.covariance_count(means.shape[1])
+    return scatter, counts
 
 
 def lost_digits(statistics: GaussianStatistics, estimated: Gaussians) -> np.ndarray:

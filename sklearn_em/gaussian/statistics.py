@@ -6,16 +6,10 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_em.gaussian.features import COMMON, FeatureBuffer, Moments
-from sklearn_em.gaussian.log_prob import Densities
+from sklearn_em.gaussian.features import COMMON, Moments
 
 # A component with less than this share of the mass has none: what it has is the rounding of other rows.
 _NO_MASS = 1e-15
-# A row adds nothing to the moments of a component with less responsibility than this, as far out as it may be.
-_NOTHING = 1e-60
-# From this many components on the product is faster with the components leading, up to a tenth; below, with the
-# features leading.
-_FEW = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,43 +73,6 @@ class GaussianStatistics:
             return self.total - (self.mass @ explained.reshape(-1, p * p)).reshape(1, p, p)
         between = self.mass.reshape(-1, *[1] * (explained.ndim - 1)) * explained
         return self.moments.second(self.sums[1:-p], p) - between
-
-
-class Accumulator:
-    """Sums the moments of one worker's blocks; the responsibilities are the caller's."""
-
-    def __init__(self, densities: Densities):
-        self._densities = densities
-        self._sums: np.ndarray | None = None
-        if densities.tight.size:
-            self._tight = np.zeros((densities.moments.length(densities.gaussians.n_features), densities.tight.size))
-
-    def add(self, block: FeatureBuffer, resp: np.ndarray) -> None:
-        """Add the rows in `block` with responsibilities (K, b), already times the row weights."""
-        d, p = self._densities, self._densities.gaussians.n_features
-        if d.theta.size:
-            # dot, not matmul: matmul keeps the interpreter's lock where the product has 500 entries or fewer, and then
-            # the other threads wait.
-            sums = np.dot(block.phi, resp.T) if len(resp) < _FEW else np.dot(resp, block.phi.T).T
-            self._sums = sums if self._sums is None else self._sums + sums
-        for t, k in enumerate(d.tight):
-            # With many features most rows belong to one component: the others need not sum them.
-            member = np.flatnonzero(resp[k] > _NOTHING)
-            some = member.size < resp.shape[1]
-            share, rows = (resp[k, member], block.rows[:, member]) if some else (resp[k], block.rows)
-            z = rows - d.reference[k][:, None]
-            self._tight[0, t] += share.sum()
-            self._tight[1:-p, t] += d.moments.weighted_second(z, share)
-            self._tight[-p:, t] += z @ share
-
-    def statistics(self) -> GaussianStatistics:
-        """Return the sums of all blocks so far."""
-        d, sums = self._densities, self._sums
-        if sums is None:
-            sums = np.zeros((len(self._tight), len(d.gaussians.means)))
-        if d.tight.size:
-            sums[:, d.tight] = self._tight
-        return GaussianStatistics(d.moments, sums, d.reference)
 
 
 def with_total(statistics: GaussianStatistics, total: np.ndarray) -> GaussianStatistics:

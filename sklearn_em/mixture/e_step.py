@@ -17,26 +17,35 @@ _FACTORS = 64
 _MANY = 1024
 
 
-def responsibilities(joint: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def responsibilities(
+    joint: np.ndarray, weight: np.ndarray | None = None, evidence: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Turn the log joint densities into responsibilities, in place.
 
     Parameters
     ----------
     joint : ndarray of shape (K, b)
-        log pi_k + log N(x | mu_k, Sigma_k) on entry; responsibilities, times the row weights, on return.
+        log pi_k + log N(x | mu_k, Sigma_k) on entry; responsibilities, times the row weights, on return. The noise, if
+        any, is the last row.
     weight : ndarray of shape (b,), optional
         The weights of the rows; 1 if not given.
+    evidence : ndarray of shape (K, b), optional
+        The log plausibilities of the components for the rows; -inf forbids.
 
     Returns
     -------
     top, norm : ndarray of shape (b,)
         The log density of each row under the mixture is top + log(norm), with 1 <= norm <= K.
     """
+    if evidence is not None:
+        joint += evidence
     top = joint.max(axis=0)
     joint -= top
     # clip runs twice as fast as maximum with a number; nothing is above 0.
     joint.clip(_LOWEST, 0.0, out=joint)
     np.exp(joint, out=joint)
+    if evidence is not None:
+        joint[evidence == -np.inf] = 0.0
     norm = joint.sum(axis=0)
     joint *= 1 / norm if weight is None else weight / norm
     return top, norm

@@ -1,14 +1,14 @@
 """The Gaussian mixture as a model for the EM loop: its parameters, its statistics, and its two steps over the data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from sklearn_em.data.block import ArraySource, Partition
+from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem
 from sklearn_em.em import DegenerateError
@@ -16,24 +16,29 @@ from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
-from sklearn_em.gaussian.log_prob import MOST_FEATURES_FOR_PHI, Densities
-from sklearn_em.gaussian.m_step import lost_digits, m_step
-from sklearn_em.gaussian.statistics import Accumulator, GaussianStatistics, with_total
+from sklearn_em.gaussian.kernel import kernel
+from sklearn_em.gaussian.log_prob import MOST_FEATURES_FOR_PHI
+from sklearn_em.gaussian.m_step import Terms, lost_digits, m_step
+from sklearn_em.gaussian.statistics import GaussianStatistics, with_total
 from sklearn_em.mixture.e_step import log_likelihood, responsibilities
-from sklearn_em.mixture.m_step import mixing_weights
+from sklearn_em.mixture.m_step import Proportions
+from sklearn_em.mixture.noise import Noise
 
 # A component whose smallest variance is below this share of the data's is a spike, not a cluster ...
 _SPIKE = 1e-5
 # ... where regularisation is more than this share of that variance: then it is what holds it up.
 _HELD_UP = 0.1
+# Beyond this change of the noise's log odds a point is no better than a guess.
+_FARTHEST_LOG_ODDS = 30.0
 
 
 @dataclass(frozen=True, eq=False)
 class MixtureParameters:
-    """Mixing weights (K,) and components."""
+    """Mixing weights (K,), components, and the weight of the noise; all weights sum to 1."""
 
     weights: np.ndarray
     gaussians: Gaussians
+    noise_weight: float = 0.0
 
     @property
     def log_weights(self) -> np.ndarray:
@@ -54,58 +59,91 @@ class MixtureStatistics:
         The components' moments; their masses are the mixing weights' statistics.
     log_likelihood : float
         The weighted sum of the rows' log densities, regularised as the model says.
+    noise : float
+        The mass of the noise.
     """
 
     gaussian: GaussianStatistics
     log_likelihood: float
+    noise: float = 0.0
 
     def __add__(self, other: Self) -> Self:
         """Add the statistics of other rows."""
-        return type(self)(self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood)
+        return type(self)(
+            self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood, self.noise + other.noise
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class MixtureChart:
-    """Coordinates of the statistics: those of the components, whose masses are the mixing weights' statistics."""
+    """Coordinates of the statistics: those of the components, whose masses are the mixing weights' statistics.
+
+    Where there is noise the last is the change of the log of its mass over the components', which keep theirs, in the
+    metric of Fisher information.
+    """
 
     gaussian: GaussianChart
+    noise: float = 0.0
+
+    @cached_property
+    def _unit(self) -> float:
+        mass = self.gaussian.mass.sum()
+        return float(np.sqrt(mass * self.noise) / (mass + self.noise))
 
     def vector(self, statistics: MixtureStatistics) -> np.ndarray | None:
-        """Return the coordinates, or None where a component is empty or singular."""
-        return self.gaussian.vector(statistics.gaussian)
+        """Return the coordinates, or None where a component or the noise is empty, or a component singular."""
+        vector = self.gaussian.vector(statistics.gaussian)
+        if vector is None or not self.noise > 0:
+            return vector
+        if not statistics.noise > 0:
+            return None
+        odds = statistics.noise / statistics.gaussian.mass.sum() * (self.gaussian.mass.sum() / self.noise)
+        return np.append(vector, self._unit * np.log(odds))
 
     def statistics(self, vector: np.ndarray) -> MixtureStatistics | None:
         """Return the statistics at these coordinates, of unknown likelihood; None where they are out of reach."""
+        noise = 0.0
+        if self.noise > 0:
+            vector, log_odds = vector[:-1], vector[-1] / self._unit
+            noise = float(self.noise * np.exp(np.clip(log_odds, -_FARTHEST_LOG_ODDS, _FARTHEST_LOG_ODDS)))
         gaussian = self.gaussian.statistics(vector)
-        return None if gaussian is None else MixtureStatistics(gaussian, float("nan"))
+        return None if gaussian is None else MixtureStatistics(gaussian, float("nan"), noise)
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixtureModel:
     """A Gaussian mixture bound to its data.
 
-    EM climbs J = sum_i w_i log sum_k pi_k N(x_i | mu_k, Sigma_k) exp(-tr(Sigma_k^-1 R) / 2) / sum_i w_i: the
-    log-likelihood of rows blurred to tiny clouds of covariance R (`blur`), never above that of the rows themselves.
+    EM climbs J = sum_i w_i log sum_k a_ik pi_k N(x_i | mu_k, Sigma_k) exp(-tr(Sigma_k^-1 R) / 2) + log p(theta), per
+    unit of weight: the log-likelihood of rows blurred to tiny clouds of covariance R, never above that of the rows
+    themselves, and the log prior. a_ik is the plausibility of component k for row i, x_i what is observed of it, and
+    noise adds a_i0 pi_0 / V_i to the inner sum.
 
     Attributes
     ----------
     structure : Structure
     source : ArraySource
     problem : Problem
-    blur : ndarray of shape (p,)
-        The diagonal of R, scaled as the problem says.
+    terms : Terms
+        What besides the rows decides about the components, scaled as the problem says.
     workers : Workers
+    proportions : Proportions
+        What besides the rows decides the mixing weights.
+    noise : Noise, optional
+        Scaled as the problem says.
     """
 
     structure: Structure
     source: ArraySource
     problem: Problem
-    blur: np.ndarray
+    terms: Terms
     workers: Workers
+    proportions: Proportions = field(default_factory=Proportions)
+    noise: Noise | None = None
 
     def e_step(self, params: MixtureParameters) -> MixtureStatistics:
         """Sum the moments of all rows, weighted by responsibilities."""
-        return self._sum(self._densities(params))
+        return self._sum(params)
 
     def m_step(self, statistics: MixtureStatistics, previous: MixtureParameters) -> MixtureParameters:
         """Maximise the bound in closed form.
@@ -115,32 +153,37 @@ class GaussianMixtureModel:
         """
         gaussian = statistics.gaussian
         try:
-            gaussians = self._estimate(gaussian, previous)
-            lost = lost_digits(gaussian, gaussians)
+            params = self.estimate(statistics, previous.gaussians)
+            lost = lost_digits(gaussian, params.gaussians)
         except DegenerateError as error:
             if not gaussian.shift.any():
                 raise
             # Singular by nature or by rounding: only a second sum can tell.
             lost = np.isin(np.arange(len(gaussian.mass)), error.components)
-        if lost.any():
-            if self.structure.shared:
-                lost[:] = True
-            apart = np.where(lost[:, None], gaussian.means, np.nan)
-            gaussian = self._sum(self._densities(previous, apart)).gaussian
-            gaussians = self._estimate(gaussian, previous)
-        return MixtureParameters(mixing_weights(gaussian), gaussians)
+        if not lost.any():
+            return params
+        if self.structure.shared:
+            lost[:] = True
+        apart = np.where(lost[:, None], gaussian.means, np.nan)
+        return self.estimate(self._sum(previous, apart), previous.gaussians)
 
-    def _estimate(self, statistics: GaussianStatistics, previous: MixtureParameters) -> Gaussians:
-        return m_step(self.structure, statistics, self.blur, previous.gaussians, self.resolution)
-
-    @cached_property
-    def resolution(self) -> np.ndarray | None:
-        """The variances at which a component is singular: rounding of the rows, or nothing where they are blurred."""
-        return None if self.blur.all() else np.where(self.blur > 0, 0.0, self.problem.resolution)
+    def estimate(
+        self, statistics: MixtureStatistics, previous: Gaussians, *, afresh: bool = False
+    ) -> MixtureParameters:
+        """Return the parameters that maximise the bound at any statistics; see `gaussian.m_step`."""
+        gaussians = m_step(self.structure, statistics.gaussian, self.terms, previous, afresh=afresh)
+        noise = None if self.noise is None else statistics.noise
+        weights, noise_weight = self.proportions.weights(statistics.gaussian, noise)
+        return MixtureParameters(weights, gaussians, noise_weight)
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return J, per unit of weight and in the data's own units."""
-        return statistics.log_likelihood / self.problem.weight + self._log_scale
+        total = statistics.log_likelihood
+        if self.terms.prior is not None:
+            total += self.terms.prior.log_density(params.gaussians)
+        if self.proportions.concentration is not None:
+            total += self.proportions.log_prior(params.weights, None if self.noise is None else params.noise_weight)
+        return total / self.problem.weight + self._log_scale
 
     def chart(self, frame: MixtureStatistics) -> "MixtureChart | None":
         """Return coordinates of statistics in which `frame` is 0.
@@ -148,81 +191,94 @@ class GaussianMixtureModel:
         None where a component is empty or singular, and where the matrix logarithms take longer than they save: with
         many features a jump is worth dozens of passes.
         """
-        if self.structure.moments is FULL and len(self.blur) > MOST_FEATURES_FOR_PHI:
+        if self.structure.moments is FULL and len(self.terms.blur) > MOST_FEATURES_FOR_PHI:
             return None
-        chart = GaussianChart.about(self.structure, frame.gaussian, self.blur)
-        return None if chart is None else MixtureChart(chart)
+        chart = GaussianChart.about(self.structure, frame.gaussian, self.terms.blur)
+        return None if chart is None else MixtureChart(chart, frame.noise)
 
     def on_sample(self) -> Self:
         """Return the same model bound to the problem's sample, or itself if that is all the data."""
-        problem, sample = self.problem, self.problem.sample
-        if problem.is_whole:
+        if self.problem.is_whole:
             return self
-        z = sample.rows * problem.scale - problem.centre
-        weight = float(sample.weight.sum())
-        total = (z.T * sample.weight) @ z
-        problem = replace(problem, n_rows=len(sample.rows), weight=weight, total=total, is_whole=True)
-        return replace(self, source=ArraySource(sample.rows, sample.weight), problem=problem)
+        return replace(self, source=self.problem.sample.source, problem=self.problem.of_sample())
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether responsibilities do not depend on parameters: rows are complete and their components known."""
+        return self.source.evidence is not None and not self.source.has_gaps and self.source.evidence.is_decisive
 
     def spurious(self, params: MixtureParameters, statistics: MixtureStatistics) -> np.ndarray:
         """Return which components live on too few rows, or are so thin that only regularisation holds them up, (K,).
 
-        Such maxima of the likelihood exist in every sample and say nothing about where the rows came from.
+        Such maxima of the likelihood exist in every sample and say nothing about where the rows came from. A prior is
+        there to make sense of few rows.
         """
-        mass, p = statistics.gaussian.mass, len(self.blur)
-        if self.structure.shared:
+        mass, blur, p = statistics.gaussian.mass, self.terms.blur, len(self.terms.blur)
+        if self.structure.shared or self.terms.has_prior_of_covariances:
             return np.zeros(len(mass), dtype=bool)
         few = mass * self.problem.n_rows / self.problem.weight < self.structure.min_rows(p)
         variance = self.problem.variance
-        thin = min(_SPIKE, (self.blur / variance).max() / _HELD_UP)
-        return few | self.structure.form.narrower(params.gaussians.covariances, variance, thin)
+        thin = min(_SPIKE, (blur / variance).max() / _HELD_UP)
+        spurious = few | self.structure.form.narrower(params.gaussians.covariances, variance, thin)
+        return spurious if self.terms.fixed is None else spurious & ~self.terms.fixed.is_covariance
 
     @cached_property
     def _log_scale(self) -> float:
-        # Scaling a feature by s multiplies densities by 1 / s.
-        return float(np.log(self.problem.scale).sum())
+        # Scaling a feature by s multiplies densities by 1 / s, those of the rows in which it is observed.
+        return float(self.problem.observed @ np.log(self.problem.scale))
 
-    def _densities(self, params: MixtureParameters, apart: np.ndarray | None = None) -> Densities:
-        return Densities.prepare(params.gaussians, self.problem.centre, params.log_weights, self.blur, apart)
-
-    def _sum(self, densities: Densities) -> MixtureStatistics:
-        numbers_per_sum = densities.moments.length(self.source.n_features) * densities.constant.size
-        # Each tight component makes a sum of its own in each block: of a matrix, it should be of enough rows.
-        rows_per_block = 2 * self.source.n_features if densities.tight.size else 0
-        partition = Partition.of(self.source.n_rows, densities.numbers_per_row, numbers_per_sum, rows_per_block)
+    def _sum(self, params: MixtureParameters, apart: np.ndarray | None = None) -> MixtureStatistics:
+        """Sum over all rows; where `apart` (K, p) is not NaN, a component's moments about this point."""
+        source, problem, noise = self.source, self.problem, self.noise
+        densities = kernel(
+            params.gaussians,
+            problem.centre,
+            params.log_weights,
+            has_gaps=source.has_gaps,
+            blur=self.terms.blur_of_each,
+            apart=apart,
+            total_is_known=noise is None,
+        )
+        K = densities.n_components
+        partition = source.partition(densities.numbers_per_row, densities.numbers_per_sum, densities.fewest_rows)
         one_block = partition.is_one_block
 
-        def make_worker() -> Callable[[int], MixtureStatistics]:
+        def make_worker() -> Callable[[Any], MixtureStatistics]:
             # In every pass the features are the same: where one block holds all rows, they are kept.
-            features = self._kept(densities) if one_block else densities.buffer(partition.block_length)
-            room = np.empty((densities.constant.size, partition.block_length))
+            features: Any = self._kept(densities) if one_block else densities.buffer(partition.block_length)
+            room = np.empty((K if noise is None else K + 1, partition.block_length))
 
-            def sum_group(start: int) -> MixtureStatistics:
-                accumulator = Accumulator(densities)
-                total = 0.0
-                for span in partition.blocks(start):
-                    block = self.source.block(*span)
+            def sum_group(group: Any) -> MixtureStatistics:
+                accumulator = densities.accumulator()
+                total = noise_mass = 0.0
+                for span in partition.blocks(group):
+                    block = source.block(*span)
                     if not one_block:
-                        features.load(block.rows, self.problem.scale, self.problem.centre)
-                    joint = densities.log_joint(features, room[:, : len(block.rows)])
-                    top, norm = responsibilities(joint, block.weight)
-                    accumulator.add(features, joint)
+                        features.load(block.rows, problem.scale, problem.centre)
+                    joint = room[:, : len(block.rows)]
+                    densities.log_joint(features, joint[:K])
+                    if noise is not None:
+                        joint[K] = noise.log_joint(params.noise_weight, block.rows[0])
+                    top, norm = responsibilities(joint, block.weight, block.evidence)
+                    accumulator.add(features, joint[:K])
                     total += log_likelihood(top, norm, block.weight)
-                return MixtureStatistics(accumulator.statistics(), total)
+                    if noise is not None:
+                        noise_mass += float(joint[K].sum())
+                return MixtureStatistics(accumulator.statistics(), total, noise_mass)
 
             return sum_group
 
-        work = self.source.n_rows * numbers_per_sum
+        work = source.n_rows * densities.numbers_per_sum
         statistics = reduce(add, self.workers.map(make_worker, partition.groups, work))
         if densities.moments is not COMMON:
             return statistics
         # The term all components share cancels in the responsibilities; summed over rows it is one trace.
-        precisions = self.structure.form.natural.matrices(densities.gaussians.precisions, self.source.n_features)[0]
-        shared = -0.5 * float((precisions * self.problem.total).sum())
-        gaussian = with_total(statistics.gaussian, self.problem.total)
+        precisions = self.structure.form.natural.matrices(params.gaussians.precisions, source.n_features)[0]
+        shared = -0.5 * float((precisions * problem.total).sum())
+        gaussian = with_total(statistics.gaussian, problem.total)
         return MixtureStatistics(gaussian, statistics.log_likelihood + shared)
 
-    def _kept(self, densities: Densities) -> FeatureBuffer:
+    def _kept(self, densities: Any) -> FeatureBuffer:
         """Return the features of all rows, made when first asked for."""
         key = densities.moments, densities.theta.size > 0, densities.tight.size > 0
         if key not in self._features:

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from sklearn_em.data.block import ArraySource, Block, Partition
+from sklearn_em.data.block import ArraySource, Block
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import power_of_two_near
-from sklearn_em.gaussian.log_prob import Densities
+from sklearn_em.gaussian.kernel import kernel
 from sklearn_em.mixture.e_step import log_density, log_likelihood, responsibilities
 from sklearn_em.mixture.model import MixtureParameters
+from sklearn_em.mixture.noise import Noise
 
 T = TypeVar("T")
+# The block, the log joint densities (C, b) of its rows less a term that all share, and that term.
+Use = Callable[[Block, np.ndarray, np.ndarray | float], T]
 
 # Squares of scaled values beyond this would overflow; a row so far out is as good as at this distance.
 _FARTHEST = 1e150
@@ -21,97 +24,113 @@ _FARTHEST = 1e150
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """Densities and responsibilities under given parameters, in the data's own units."""
+    """Densities and responsibilities under given parameters, in the data's own units.
+
+    Where there is noise, it is the last of C = K + 1 components, else C = K.
+    """
 
     params: MixtureParameters
     workers: Workers
+    noise: Noise | None = None
 
     def log_joint(self, source: ArraySource) -> np.ndarray:
-        """Return log pi_k + log N(x | mu_k, Sigma_k), (n, K)."""
-        out = np.empty((source.n_rows, self.params.weights.size))
-        empty = self.params.weights == 0
+        """Return log pi_k + log N(x | mu_k, Sigma_k), (n, C)."""
+        out, empty = np.empty((source.n_rows, len(self._weights))), self._weights == 0
 
-        def write(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
-            np.add(joint.T, np.reshape(shared, (-1, 1)), out=out[start:stop])
-            out[start:stop, empty] = -np.inf
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
+            joint[empty] = -np.inf
+            out[block.places] = joint.T + np.reshape(shared, (-1, 1))
 
-        self._each_block(source, write)
+        self.each_block(source, write)
         return out
 
     def responsibilities(self, source: ArraySource) -> np.ndarray:
-        """Return the probability of each component given the row, (n, K)."""
-        out = np.empty((source.n_rows, self.params.weights.size))
-        empty = self.params.weights == 0
+        """Return the probability of each component given the row, (n, C)."""
+        out, empty = np.empty((source.n_rows, len(self._weights))), self._weights == 0
 
-        def write(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
             responsibilities(joint)
-            out[start:stop] = joint.T
-            out[start:stop, empty] = 0.0
+            joint[empty] = 0.0
+            out[block.places] = joint.T
 
-        self._each_block(source, write)
+        self.each_block(source, write)
         return out
 
     def labels(self, source: ArraySource) -> np.ndarray:
-        """Return the most probable component of each row, (n,)."""
+        """Return the most probable component of each row, (n,); -1 for the noise."""
         out = np.empty(source.n_rows, dtype=np.int64)
 
-        def write(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
-            joint.argmax(axis=0, out=out[start:stop])
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
+            out[block.places] = joint.argmax(axis=0)
 
-        self._each_block(source, write)
+        self.each_block(source, write)
+        if self.noise is not None:
+            out[out == self.params.weights.size] = -1
         return out
 
     def log_densities(self, source: ArraySource) -> np.ndarray:
         """Return the log density of each row under the mixture, (n,)."""
         out = np.empty(source.n_rows)
 
-        def write(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
-            np.add(log_density(*responsibilities(joint)), shared, out=out[start:stop])
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
+            out[block.places] = log_density(*responsibilities(joint)) + shared
 
-        self._each_block(source, write)
+        self.each_block(source, write)
         return out
 
     def log_likelihood(self, source: ArraySource) -> float:
         """Return the weighted sum of the rows' log densities."""
 
-        def total(start: int, stop: int, block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
+        def total(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
             top, norm = responsibilities(joint)
             return log_likelihood(top + shared, norm, block.weight)
 
-        return sum(self._each_block(source, total))
+        return sum(self.each_block(source, total))
 
-    def _each_block(
-        self, source: ArraySource, use: Callable[[int, int, Block, np.ndarray, np.ndarray | float], T]
-    ) -> list[T]:
+    @property
+    def _weights(self) -> np.ndarray:
+        """The weights (C,)."""
+        weights = self.params.weights
+        return weights if self.noise is None else np.append(weights, self.params.noise_weight)
+
+    def each_block(self, source: ArraySource, use: Use[T]) -> list[T]:
+        """Return what `use` makes of each block, in the order of the blocks."""
         gaussians = self.params.gaussians
-        structure, p = gaussians.structure, gaussians.n_features
+        structure, p, K = gaussians.structure, gaussians.n_features, gaussians.n_components
         spread = np.sqrt(structure.form.diagonal(gaussians.covariances, p).max(axis=0))
         scale = power_of_two_near(spread)
         if structure.one_scale:
             scale = np.full(p, scale.min())
         scaled = gaussians.rescale(scale)
-        centre = self.params.weights @ scaled.means
-        offset = self.params.log_weights + np.log(scale).sum()
-        densities = Densities.prepare(scaled, centre, offset)
+        centre = self.params.weights @ scaled.means / max(self.params.weights.sum(), np.finfo(float).tiny)
+        densities = kernel(scaled, centre, self.params.log_weights, has_gaps=source.has_gaps)
+        noise = None if self.noise is None else self.noise.rescale(scale)
+        log_scale = np.log(scale)
         with np.errstate(over="ignore"):
             farthest = _FARTHEST / scale
-        partition = Partition.of(source.n_rows, densities.numbers_per_row)
-        work = source.n_rows * densities.moments.length(p) * densities.constant.size
+        partition = source.partition(densities.numbers_per_row)
+        work = source.n_rows * densities.numbers_per_sum
 
-        def make_worker() -> Callable[[int], list[T]]:
-            features = densities.buffer(partition.block_length)
-            room = np.empty((densities.constant.size, partition.block_length))
+        def make_worker() -> Callable[[Any], list[T]]:
+            features: Any = densities.buffer(partition.block_length)
+            room = np.empty((len(self._weights), partition.block_length))
 
-            def use_group(group: int) -> list[T]:
+            def use_group(group: Any) -> list[T]:
                 results = []
                 for start, stop in partition.blocks(group):
                     block = source.block(start, stop)
                     rows = np.asarray(block.rows, dtype=float)
-                    if max(rows.max(), -rows.min()) > farthest.min():
+                    # Not a number is not within either.
+                    if not max(rows.max(), -rows.min()) <= farthest.min():
                         rows = np.clip(rows, -farthest, farthest)
                     features.load(rows, scale, centre)
-                    joint = densities.log_joint(features, room[:, : len(rows)])
-                    results.append(use(start, stop, block, joint, densities.shared_term(features)))
+                    joint = room[:, : len(rows)]
+                    densities.log_joint(features, joint[:K])
+                    shared = densities.shared_term(features)
+                    if noise is not None:
+                        joint[K] = noise.log_joint(self.params.noise_weight, rows[0]) - shared
+                    # Scaling a feature by s multiplies densities by 1 / s, of rows in which it is observed.
+                    results.append(use(block, joint, shared + log_scale[~np.isnan(rows[0])].sum()))
                 return results
 
             return use_group

@@ -2,8 +2,19 @@
 
 from sklearn_em.starts.candidates import METHODS, Given, candidates, one_component
 from sklearn_em.starts.ends import StartRecord
+from sklearn_em.starts.gaps import filled_sample
 from sklearn_em.starts.moves import moves
 from sklearn_em.starts.search import search
 from sklearn_em.starts.space import StartSpace
 
-__all__ = ["METHODS", "Given", "StartRecord", "StartSpace", "candidates", "moves", "one_component", "search"]
+__all__ = [
+    "METHODS",
+    "Given",
+    "StartRecord",
+    "StartSpace",
+    "candidates",
+    "filled_sample",
+    "moves",
+    "one_component",
+    "search",
+]

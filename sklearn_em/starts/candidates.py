@@ -8,12 +8,15 @@ import numpy as np
 
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure
-from sklearn_em.gaussian.m_step import blurred_covariances, m_step
+from sklearn_em.gaussian.m_step import covariances_alone
 from sklearn_em.gaussian.statistics import GaussianStatistics, about_own_means
-from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
-from sklearn_em.mixture.m_step import mixing_weights
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+from sklearn_em.starts.identities import Cells, Identities
 from sklearn_em.starts.kmeans import draw, lloyd, seed, squared_distances
 from sklearn_em.starts.space import StartSpace
+
+# The noise's share of the weight at the start: enough for EM to find what belongs to it.
+NOISE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,35 +26,20 @@ class Given:
     weights: np.ndarray | None = None
     means: np.ndarray | None = None
     precision_cholesky: np.ndarray | None = None
+    noise_weight: float | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether the user gives no part."""
         return self.weights is None and self.means is None and self.precision_cholesky is None
 
-    def parameters(self, structure: Structure) -> MixtureParameters | None:
-        """Return the parameters, if all parts are given."""
+    def parameters(self, structure: Structure, has_noise: bool) -> MixtureParameters | None:
+        """Return the parameters, if all parts are given; the weights are those of the components among each other."""
         if self.weights is None or self.means is None or self.precision_cholesky is None:
             return None
         gaussians = Gaussians.from_precision_cholesky(structure, self.means, self.precision_cholesky)
-        return MixtureParameters(self.weights, gaussians)
-
-
-@dataclass(frozen=True, eq=False)
-class Cells:
-    """Labels of the rows of the space, and where the means are to be if not at the centroids.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (m,)
-    spare : ndarray of shape (K, p)
-        A mean for each component, used where it has no rows.
-    means : ndarray of shape (K, p), optional
-    """
-
-    labels: np.ndarray
-    spare: np.ndarray
-    means: np.ndarray | None = None
+        noise_weight = NOISE if has_noise and self.noise_weight is None else self.noise_weight or 0.0
+        return MixtureParameters(self.weights * (1 - noise_weight), gaussians, noise_weight)
 
 
 Method = Callable[[StartSpace, np.ndarray, int, np.random.RandomState], Cells]
@@ -120,59 +108,73 @@ def candidates(
     Two of each metric: k-means in one metric alone finds the best optimum half as often. The first is the one to take
     where there is no time to compare them. A partition that comes again is the same maker again.
     """
+    identities = Identities.of(space, model.terms.fixed, n_components)
     if given.means is not None:
-        around = Cells(_nearest(space, given.means), given.means, given.means)
-        yield partial(from_partition, model, space, around, given)
+        distances = squared_distances(space.metrics[0], space.placed(space.metrics[0], given.means))
+        labels = distances.argmin(axis=0) if identities is None else identities.nearest(distances)
+        yield partial(from_partition, model, space, Cells(labels, given.means, given.means), given)
         return
     seen: list[tuple[np.ndarray, Callable[[], MixtureParameters]]] = []
     for points in space.metrics + space.metrics[::-1]:
         # Every candidate has a stream of its own: the number of draws of one does not move the next.
         own = np.random.RandomState(rng.randint(2**31 - 1))
         partition = METHODS[method](space, points, n_components, own)
-        _, first, inverse = np.unique(partition.labels, return_index=True, return_inverse=True)
-        anonymous = np.argsort(np.argsort(first))[inverse]
-        known = next((make for other, make in seen if (anonymous == other).all()), None)
-        seen.append((anonymous, known or partial(from_partition, model, space, partition, given)))
+        if identities is not None:
+            partition = identities.respected(space, points, partition)
+        labels = partition.labels if identities is not None else _anonymous(partition.labels)
+        known = next((make for other, make in seen if (labels == other).all()), None)
+        seen.append((labels, known or partial(from_partition, model, space, partition, given)))
         yield seen[-1][1]
 
 
-def one_component(model: GaussianMixtureModel) -> MixtureParameters:
-    """Return the one start of a single component: the moments of the sample."""
-    structure, sample = model.structure, model.problem.sample
-    rows = sample.rows * model.problem.scale
-    statistics = about_own_means(structure.moments, rows, sample.weight[None])
-    covariances = blurred_covariances(structure, statistics, model.blur)
-    gaussians = Gaussians.from_covariances(structure, statistics.means, covariances)
-    return MixtureParameters(np.ones(1), m_step(structure, statistics, model.blur, gaussians, model.resolution))
+def _anonymous(labels: np.ndarray) -> np.ndarray:
+    """Return the same partition with its clusters in the order of their first rows."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse])
 
 
-def _nearest(space: StartSpace, means: np.ndarray) -> np.ndarray:
-    """Assign the rows to given means in the metric of the total scatter, or of each feature if that is singular."""
-    linear, *_ = np.linalg.lstsq(space.rows - space.weight @ space.rows, space.metrics[0], rcond=None)
-    centres = (means - space.weight @ space.rows) @ linear
-    return squared_distances(space.metrics[0], centres).argmin(axis=0)
+def one_component(model: GaussianMixtureModel, filled: np.ndarray) -> MixtureParameters:
+    """Return the one start of a single component: the moments of the sample, scaled and with guesses in its gaps."""
+    weight = model.problem.sample.weight
+    statistics = about_own_means(model.structure.moments, filled, weight[None])
+    return model.estimate(_with_noise(statistics), _alike(model, statistics, statistics.means))
 
 
 def from_partition(model: GaussianMixtureModel, space: StartSpace, partition: Cells, given: Given) -> MixtureParameters:
     """Return the parameters that a partition of the sample starts EM from."""
     structure, n_components = model.structure, len(partition.spare)
     member = np.zeros((n_components, len(space.rows)))
-    member[partition.labels, np.arange(len(space.rows))] = space.weight
+    placed = np.flatnonzero(partition.labels >= 0)
+    # A prior counts in units of the data's weights.
+    member[partition.labels[placed], placed] = space.weight[placed] * model.problem.weight
     statistics = about_own_means(structure.moments, space.rows, member)
     one = _pooled(statistics)
-    shared = blurred_covariances(structure, one, model.blur)
-    previous = Gaussians.from_covariances(
-        structure, partition.spare, shared if structure.shared else np.repeat(shared, n_components, axis=0)
-    )
-    shrunk = _shrunk(statistics, one, 1 / len(space.rows))
-    gaussians = m_step(structure, shrunk, model.blur, previous, model.resolution, afresh=True)
+    previous = _alike(model, one, partition.spare)
+    shrunk = _shrunk(statistics, one, model.problem.weight / len(space.rows))
+    params = model.estimate(_with_noise(shrunk), previous, afresh=True)
+    gaussians = params.gaussians
     means = given.means if given.means is not None else partition.means
     if means is not None:
-        gaussians = replace(gaussians, means=means)
+        gaussians = replace(gaussians, means=model.terms.with_fixed_means(means))
     if given.precision_cholesky is not None:
         gaussians = Gaussians.from_precision_cholesky(structure, gaussians.means, given.precision_cholesky)
-    weights = mixing_weights(statistics) if given.weights is None else given.weights
-    return MixtureParameters(weights, gaussians)
+    weights = params.weights if given.weights is None else given.weights * (1 - params.noise_weight)
+    return MixtureParameters(weights, gaussians, params.noise_weight)
+
+
+def _with_noise(statistics: GaussianStatistics) -> MixtureStatistics:
+    """Give the noise some share of the mass, where there is any, so that EM can find what belongs to it."""
+    mass = float(statistics.mass.sum())
+    return MixtureStatistics(statistics, float("nan"), mass * NOISE / (1 - NOISE))
+
+
+def _alike(model: GaussianMixtureModel, one: GaussianStatistics, means: np.ndarray) -> Gaussians:
+    """Return components that all have the covariance of one component's statistics."""
+    structure = model.structure
+    terms = replace(model.terms, resolution=None, fixed=None)
+    covariance = covariances_alone(structure, one, terms)
+    copies = 1 if structure.shared else len(means)
+    return Gaussians.from_covariances(structure, means, np.repeat(covariance, copies, axis=0))
 
 
 def _pooled(statistics: GaussianStatistics) -> GaussianStatistics:

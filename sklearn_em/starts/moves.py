@@ -23,11 +23,9 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.log_prob import LOG_2PI
-from sklearn_em.gaussian.m_step import m_step
 from sklearn_em.gaussian.statistics import about_own_means
-from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
 from sklearn_em.mixture.e_step import responsibilities
-from sklearn_em.mixture.m_step import mixing_weights
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts.kmeans import draw
 from sklearn_em.starts.space import StartSpace, rounded
@@ -76,7 +74,7 @@ def moves(
         Whether to make moves also where none is promising.
     rng : RandomState
     """
-    joint = np.ascontiguousarray(Predictor(params, model.workers).log_joint(ArraySource(space.rows)).T)
+    joint = np.ascontiguousarray(Predictor(params, model.workers, model.noise).log_joint(ArraySource(space.rows)).T)
     resp = joint.copy()
     responsibilities(resp)
     resp[resp < _NOTHING] = 0.0
@@ -97,7 +95,7 @@ def moves(
         tried[id(split)] += 1
         if tried[id(split)] <= _TRIES_PER_SPLIT and len(makers) < _BEST_PAIRS:
             makers.append(partial(_moved, model, space, params, joint, removal.component, k, member[split.side]))
-    return makers + [partial(_swapped, space, params, joint, resp, rng)] * _RANDOM_SWAPS
+    return makers + [partial(_swapped, model, space, params, joint, resp, rng)] * _RANDOM_SWAPS
 
 
 def _promise(model: GaussianMixtureModel, params: MixtureParameters) -> float:
@@ -124,7 +122,7 @@ def _removals(
     if np.count_nonzero(params.weights) < 2:
         return []
     before = model.objective(model.e_step(params), params)
-    missed = _missed(space, resp)
+    missed = _missed(space, resp[: len(suspects)])
     components = np.argsort(rounded(missed), kind="stable")
     if suspects.any():
         components = components[suspects[components]]
@@ -160,7 +158,7 @@ def _splits(
     gaussians, p = params.gaussians, space.rows.shape[1]
     factors, form = gaussians.precision_cholesky, gaussians.structure.form
     found = []
-    for k, share in enumerate(resp):
+    for k, share in enumerate(resp[: gaussians.n_components]):
         # Every component has a stream of its own: the number of draws for one does not move the next.
         own = np.random.RandomState(rng.randint(2**31 - 1))
         member = np.flatnonzero(rounded(share) > _BELONGS)
@@ -194,9 +192,10 @@ def _moved(
 def _estimated(
     model: GaussianMixtureModel, space: StartSpace, params: MixtureParameters, resp: np.ndarray
 ) -> MixtureParameters:
-    statistics = about_own_means(model.structure.moments, space.rows, resp * space.weight)
-    gaussians = m_step(model.structure, statistics, model.blur, params.gaussians, model.resolution)
-    return MixtureParameters(mixing_weights(statistics), gaussians)
+    resp = resp * (space.weight * model.problem.weight)
+    K = params.gaussians.n_components
+    gaussian = about_own_means(model.structure.moments, space.rows, resp[:K])
+    return model.estimate(MixtureStatistics(gaussian, float("nan"), float(resp[K:].sum())), params.gaussians)
 
 
 def _missed(space: StartSpace, resp: np.ndarray) -> np.ndarray:
@@ -205,7 +204,12 @@ def _missed(space: StartSpace, resp: np.ndarray) -> np.ndarray:
 
 
 def _swapped(
-    space: StartSpace, params: MixtureParameters, joint: np.ndarray, resp: np.ndarray, rng: np.random.RandomState
+    model: GaussianMixtureModel,
+    space: StartSpace,
+    params: MixtureParameters,
+    joint: np.ndarray,
+    resp: np.ndarray,
+    rng: np.random.RandomState,
 ) -> MixtureParameters:
     """Put one component on a row of the sample.
 
@@ -214,20 +218,22 @@ def _swapped(
     """
     gaussians = params.gaussians
     structure, p = gaussians.structure, gaussians.n_features
-    missed = _missed(space, resp)
+    missed = _missed(space, resp[: gaussians.n_components])
     moved = int(draw(1 / rounded(missed / missed.max() + 1e-6), 1, rng)[0])
     at_mean = params.log_weights + structure.form.log_det(gaussians.precision_cholesky, p)
+    joint = joint[: gaussians.n_components]
     nearest = joint.argmax(axis=0)
     distance = at_mean[nearest] - joint[nearest, np.arange(len(space.rows))] - 0.5 * p * LOG_2PI
     place = int(draw(space.weight * rounded(np.maximum(distance, 0)), 1, rng)[0])
 
     means, weights = gaussians.means.copy(), params.weights.copy()
     means[moved] = space.rows[place]
-    weights[moved] = 1 / len(weights)
+    weights[moved] = (1 - params.noise_weight) / len(weights)
     if structure.shared:
         gaussians = replace(gaussians, means=means)
     else:
         matrices = structure.form.matrices(gaussians.covariances, p).copy()
         matrices[moved] = np.tensordot(params.weights, matrices, axes=1)
         gaussians = Gaussians.nearest(structure, means, matrices, weights)
-    return MixtureParameters(weights / weights.sum(), gaussians)
+    share = model.proportions.obeying(weights / weights.sum())
+    return MixtureParameters(share * (1 - params.noise_weight), gaussians, params.noise_weight)

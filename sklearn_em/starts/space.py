@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from sklearn_em.data.evidence import Evidence
 from sklearn_em.data.sample import whitening
 from sklearn_em.data.scan import Problem
 
@@ -35,27 +36,37 @@ class StartSpace:
         The rows in coordinates in which they are uncorrelated with unit variance.
     standardised : ndarray of shape (m, p)
         The rows in units of each feature's robust scale.
+    evidence : Evidence, optional
+        What is known of each row.
     """
 
     rows: np.ndarray
     weight: np.ndarray
     whitened: np.ndarray
     standardised: np.ndarray
+    evidence: Evidence | None = None
 
     @classmethod
-    def of(cls, problem: Problem) -> Self:
-        """Build the coordinates from the problem's sample."""
-        rows = problem.sample.rows * problem.scale
-        weight = rounded(problem.sample.weight / problem.sample.weight.sum() * 2.0**13) / 2.0**13
+    def of(cls, problem: Problem, filled: np.ndarray) -> Self:
+        """Build the coordinates from the problem's sample, scaled and with guesses where values are missing."""
+        sample = problem.sample
+        weight = rounded(sample.weight / sample.weight.sum() * 2.0**13) / 2.0**13
         weight = weight / weight.sum()
         deviation = np.sqrt(problem.variance)
-        z = (rows - problem.centre) / deviation
+        z = (filled - problem.centre) / deviation
         z = z - weight @ z
         whitened = z @ whitening((z.T * weight) @ z)
         radius = rounded(np.einsum("mr,mr->m", whitened, whitened))
         # Stable: equal distances stay in lexicographic order.
         order = np.argsort(radius, kind="stable")
-        return cls(rows[order], weight[order], whitened[order], z[order])
+        evidence = None if sample.evidence is None else sample.evidence.take(order)
+        return cls(filled[order], weight[order], whitened[order], z[order], evidence)
+
+    def placed(self, points: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Return where means (K, p) lie in the coordinates of `points`, one of the metrics."""
+        middle = self.weight @ self.rows
+        linear, *_ = np.linalg.lstsq(self.rows - middle, points, rcond=None)
+        return (means - middle) @ linear
 
     @property
     def metrics(self) -> list[np.ndarray]:

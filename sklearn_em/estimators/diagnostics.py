@@ -1,0 +1,71 @@
+"""How well a fitted mixture stands on its data."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_em.data.block import Block
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture.e_step import responsibilities
+from sklearn_em.mixture.prediction import Predictor
+from sklearn_em.starts import StartRecord
+
+# A row is certain of its component from this responsibility on.
+CERTAIN = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnostics:
+    """Figures per component that warn of a mixture that says more than the data do.
+
+    Attributes
+    ----------
+    effective_sample_size : ndarray of shape (n_components,)
+        (sum_i w_i r_ik)^2 / sum_i (w_i r_ik)^2: how many rows of equal weight say as much about the component (Kish
+        1965, "Survey Sampling", section 8.2).
+    condition_number : ndarray of shape (n_components,)
+        The largest over the smallest eigenvalue of the covariance, with features in units of their own spread.
+    smallest_relative_eigenvalue : ndarray of shape (n_components,)
+        The smallest eigenvalue, in the same units: the share of the data's variance in the thinnest direction.
+    certain_share : ndarray of shape (n_components,)
+        The share of a component's mass that comes from rows with at least 0.95 of themselves in it; 0 without mass.
+    n_failed_starts : int
+        How many starts failed.
+    failures : tuple of str
+        Why they failed.
+    """
+
+    effective_sample_size: np.ndarray
+    condition_number: np.ndarray
+    smallest_relative_eigenvalue: np.ndarray
+    certain_share: np.ndarray
+    n_failed_starts: int
+    failures: tuple[str, ...]
+
+
+def diagnose(model: GaussianMixtureModel, params: MixtureParameters, records: list[StartRecord]) -> Diagnostics:
+    """Return the figures at these parameters, scaled as the model is."""
+    K, p = params.gaussians.means.shape
+
+    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> np.ndarray:
+        responsibilities(joint, None, block.evidence)
+        resp = joint[:K] if block.weight is None else joint[:K] * block.weight
+        certain = np.where(joint[:K] >= CERTAIN, resp, 0.0)
+        return np.array([resp.sum(axis=1), np.einsum("kb,kb->k", resp, resp), certain.sum(axis=1)])
+
+    sums = Predictor(params, model.workers, model.noise).each_block(model.source, of_block)
+    mass, squares, certain = np.sum(sums, axis=0)
+    some = np.where(mass > 0, mass, 1.0)
+
+    form, deviation = params.gaussians.structure.form, np.sqrt(model.problem.variance)
+    matrices = form.matrices(params.gaussians.covariances, p) / deviation[:, None] / deviation
+    values = np.broadcast_to(np.linalg.eigvalsh(matrices), (K, p))
+    failures = tuple(record.reason for record in records if record.status is None)
+    return Diagnostics(
+        effective_sample_size=mass**2 / np.where(squares > 0, squares, 1.0),
+        condition_number=values[:, -1] / values[:, 0],
+        smallest_relative_eigenvalue=values[:, 0].copy(),
+        certain_share=certain / some,
+        n_failed_starts=len(failures),
+        failures=failures,
+    )
