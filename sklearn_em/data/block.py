@@ -28,7 +28,7 @@ class Block:
     Attributes
     ----------
     rows : ndarray of shape (b, p)
-        NaN where a value is missing: in one block, in the same features of all rows.
+        NaN where a value is missing.
     weight : ndarray of shape (b,), optional
         None where all weigh 1.
     places : slice or ndarray of shape (b,)
@@ -69,11 +69,12 @@ class ArraySource:
     @property
     def has_gaps(self) -> bool:
         """Whether values are missing."""
-        return False
+        return self.patterns is not None
 
-    def partition(self, numbers_per_row: int, numbers_per_sum: int = 1, shortest: int = 0) -> "Partition":
-        """Cut the rows into blocks; see `Partition.of`."""
-        return Partition.of(self.n_rows, numbers_per_row, numbers_per_sum, shortest)
+    @property
+    def patterns(self) -> np.ndarray | None:
+        """Which features are observed, in every way that occurs, (P, p) of bool; None where all always are."""
+        return None
 
     def block(self, start: int, stop: int) -> Block:
         """Return a view of the rows from `start` to `stop`."""

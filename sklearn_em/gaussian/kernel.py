@@ -13,13 +13,12 @@ def kernel(
     gaussians: Gaussians,
     centre: np.ndarray,
     offset: np.ndarray,
-    *,
-    has_gaps: bool,
+    patterns: np.ndarray | None,
     blur: np.ndarray | None = None,
     apart: np.ndarray | None = None,
     total_is_known: bool = True,
 ) -> Kernel:
-    """Prepare the densities of rows that have gaps or have none; the parameters are those of `Densities.prepare`."""
-    if has_gaps:
-        return GapDensities.prepare(gaussians, offset, blur, apart)
+    """Prepare the densities of rows with gaps of these patterns, or of complete rows; see `Densities.prepare`."""
+    if patterns is not None:
+        return GapDensities.prepare(gaussians, offset, patterns, blur, apart)
     return Densities.prepare(gaussians, centre, offset, blur, apart, total_is_known)

@@ -142,6 +142,11 @@ class Densities:
         return 2 * self.gaussians.n_features if self.tight.size else 0
 
     @property
+    def keeps_features(self) -> bool:
+        """Whether blocks look the same in every pass."""
+        return True
+
+    @property
     def numbers_per_row(self) -> int:
         """How many numbers a worker holds for each row of a block."""
         n_components, n_features = self.gaussians.means.shape

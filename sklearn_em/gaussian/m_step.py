@@ -131,10 +131,9 @@ def _covariances(
     afresh: bool,
 ) -> np.ndarray:
     """Solve the structure on scatter and counts of the components that are free."""
-    if not terms.has_prior_of_covariances and not statistics.all_alive:
-        free = statistics.alive.any(keepdims=True) if structure.shared else statistics.alive
-    else:
-        free = np.ones(1 if structure.shared else len(means), dtype=bool)
+    free = np.ones(1 if structure.shared else len(means), dtype=bool)
+    if not structure.shared and not terms.has_prior_of_covariances:
+        free &= statistics.alive
     if terms.fixed is not None and terms.fixed.is_covariance.any():
         is_fixed = terms.fixed.is_covariance
         previous = structure.form.updated(previous, terms.fixed.covariances[is_fixed], is_fixed)

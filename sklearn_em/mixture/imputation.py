@@ -6,15 +6,15 @@ import numpy as np
 
 from sklearn_em.data.block import ArraySource, Block
 from sklearn_em.data.executors import Workers
-from sklearn_em.gaussian.missing import Conditional
+from sklearn_em.data.gaps import segments
+from sklearn_em.gaussian.missing import Conditionals
 from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 
-# The rows of one pattern, the components seen from it, responsibilities (C, b), and places of the missing features, to
-# values of the latter (b, m).
-_Fill = Callable[[Block, Conditional, np.ndarray, np.ndarray], np.ndarray]
+# Rows (b, p) of one pattern, the components seen from it, and responsibilities (C, b), to missing values (b, m).
+_Fill = Callable[[np.ndarray, Conditionals, np.ndarray], np.ndarray]
 
 
 def conditional_means(
@@ -28,11 +28,10 @@ def conditional_means(
     """
     K = params.weights.size
 
-    def expected(block: Block, seen: Conditional, resp: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        each = _regressed(params, block, seen, missing)
-        values = np.einsum("kb,kbm->bm", resp[:K], each)
+    def expected(rows: np.ndarray, seen: Conditionals, resp: np.ndarray) -> np.ndarray:
+        values = np.einsum("kb,kbm->bm", resp[:K], _regressed(params, rows, seen))
         if noise is not None:
-            values += resp[K][:, None] * ((noise.low + noise.high) / 2)[missing]
+            values += resp[K][:, None] * ((noise.low + noise.high) / 2)[seen.missing[0]]
         return values
 
     return _filled(params, noise, source, workers, expected)
@@ -49,14 +48,14 @@ def conditional_draws(
     """
     K = params.weights.size
 
-    def drawn(block: Block, seen: Conditional, resp: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        n_rows = resp.shape[1]
+    def drawn(rows: np.ndarray, seen: Conditionals, resp: np.ndarray) -> np.ndarray:
+        n_rows, missing = resp.shape[1], seen.missing[0]
         share = np.cumsum(resp, axis=0)
         component = np.minimum((rng.uniform(size=n_rows) * share[-1] >= share).sum(axis=0), len(resp) - 1)
-        values, vectors = np.linalg.eigh(seen.residual)
+        values, vectors = np.linalg.eigh(seen.residual[0])
         roots = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
         roots = np.broadcast_to(roots, (K, *roots.shape[1:]))
-        means = _regressed(params, block, seen, missing)
+        means = _regressed(params, rows, seen)
         result = np.empty((n_rows, len(missing)))
         normal = rng.standard_normal(result.shape)
         for k in range(K):
@@ -70,10 +69,11 @@ def conditional_draws(
     return _filled(params, noise, source, workers, drawn)
 
 
-def _regressed(params: MixtureParameters, block: Block, seen: Conditional, missing: np.ndarray) -> np.ndarray:
+def _regressed(params: MixtureParameters, rows: np.ndarray, seen: Conditionals) -> np.ndarray:
     """Return mu_m + B (x_o - mu_o) for each component and row, (K, b, m)."""
-    z = block.rows[:, seen.observed] - seen.means[:, None]
-    return z @ seen.regression.swapaxes(1, 2) + params.gaussians.means[:, None, missing]
+    means, o, m = params.gaussians.means, seen.observed[0], seen.missing[0]
+    z = rows[:, o] - means[:, None, o]
+    return z @ seen.regression[0].swapaxes(1, 2) + means[:, None, m]
 
 
 def _filled(
@@ -89,9 +89,11 @@ def _filled(
 
     # Blocks come back in their order, so that draws do not depend on who was faster.
     for block, resp in Predictor(params, workers, noise).each_block(source, write):
-        is_observed = ~np.isnan(block.rows[0])
-        missing = np.flatnonzero(~is_observed)
-        if missing.size:
-            seen = Conditional.of(params.gaussians.means, matrices, is_observed)
-            rows[np.ix_(np.arange(source.n_rows)[block.places], missing)] = fill(block, seen, resp, missing)
+        places = np.arange(source.n_rows)[block.places]
+        missing = np.isnan(block.rows)
+        for start, stop in segments(missing):
+            if missing[start].any():
+                seen = Conditionals.of(matrices, ~missing[start : start + 1])
+                values = fill(block.rows[start:stop], seen, resp[:, start:stop])
+                rows[np.ix_(places[start:stop], seen.missing[0])] = values
     return rows

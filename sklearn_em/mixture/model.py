@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_em.data.block import ArraySource
+from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem
 from sklearn_em.em import DegenerateError
@@ -234,14 +234,16 @@ class GaussianMixtureModel:
             params.gaussians,
             problem.centre,
             params.log_weights,
-            has_gaps=source.has_gaps,
+            patterns=source.patterns,
             blur=self.terms.blur_of_each,
             apart=apart,
             total_is_known=noise is None,
         )
         K = densities.n_components
-        partition = source.partition(densities.numbers_per_row, densities.numbers_per_sum, densities.fewest_rows)
-        one_block = partition.is_one_block
+        partition = Partition.of(
+            source.n_rows, densities.numbers_per_row, densities.numbers_per_sum, densities.fewest_rows
+        )
+        one_block = partition.is_one_block and densities.keeps_features
 
         def make_worker() -> Callable[[Any], MixtureStatistics]:
             # In every pass the features are the same: where one block holds all rows, they are kept.
@@ -258,7 +260,7 @@ class GaussianMixtureModel:
                     joint = room[:, : len(block.rows)]
                     densities.log_joint(features, joint[:K])
                     if noise is not None:
-                        joint[K] = noise.log_joint(params.noise_weight, block.rows[0])
+                        joint[K] = noise.log_joint(params.noise_weight, block.rows)
                     top, norm = responsibilities(joint, block.weight, block.evidence)
                     accumulator.add(features, joint[:K])
                     total += log_likelihood(top, norm, block.weight)

@@ -77,12 +77,14 @@ class Noise:
         along = float(np.log(extent).sum() - p * np.log(unit))
         return replace(noise, log_volume=along, axes=axes, sides=sides / unit) if along < volume else noise
 
-    def log_joint(self, weight: float, row: np.ndarray) -> float:
-        """Return the log of weight times density for rows that lack the features that `row` (p,) lacks."""
+    def log_joint(self, weight: float, rows: np.ndarray) -> np.ndarray | float:
+        """Return the log of weight times density of rows (b, p): a number, or (b,) where some lack features."""
         if weight == 0:
             return IMPOSSIBLE
-        missing = np.isnan(row)
-        return float(np.log(weight) - self.log_volume + (self._log_ranges[missing].sum() if missing.any() else 0.0))
+        everywhere = float(np.log(weight) - self.log_volume)
+        if not (missing := np.isnan(rows)).any():
+            return everywhere
+        return np.asarray(everywhere + missing @ self._log_ranges)
 
     def rescale(self, factor: np.ndarray) -> Self:
         """Return the density of features multiplied by `factor` (p,)."""

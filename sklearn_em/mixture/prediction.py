@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from sklearn_em.data.block import ArraySource, Block
+from sklearn_em.data.block import ArraySource, Block, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import power_of_two_near
 from sklearn_em.gaussian.kernel import kernel
@@ -103,12 +103,12 @@ class Predictor:
             scale = np.full(p, scale.min())
         scaled = gaussians.rescale(scale)
         centre = self.params.weights @ scaled.means / max(self.params.weights.sum(), np.finfo(float).tiny)
-        densities = kernel(scaled, centre, self.params.log_weights, has_gaps=source.has_gaps)
+        densities = kernel(scaled, centre, self.params.log_weights, patterns=source.patterns)
         noise = None if self.noise is None else self.noise.rescale(scale)
         log_scale = np.log(scale)
         with np.errstate(over="ignore"):
             farthest = _FARTHEST / scale
-        partition = source.partition(densities.numbers_per_row)
+        partition = Partition.of(source.n_rows, densities.numbers_per_row)
         work = source.n_rows * densities.numbers_per_sum
 
         def make_worker() -> Callable[[Any], list[T]]:
@@ -128,9 +128,10 @@ class Predictor:
                     densities.log_joint(features, joint[:K])
                     shared = densities.shared_term(features)
                     if noise is not None:
-                        joint[K] = noise.log_joint(self.params.noise_weight, rows[0]) - shared
+                        joint[K] = noise.log_joint(self.params.noise_weight, rows) - shared
                     # Scaling a feature by s multiplies densities by 1 / s, of rows in which it is observed.
-                    results.append(use(block, joint, shared + log_scale[~np.isnan(rows[0])].sum()))
+                    units = ~np.isnan(rows) @ log_scale if source.has_gaps else log_scale.sum()
+                    results.append(use(block, joint, shared + units))
                 return results
 
             return use_group
