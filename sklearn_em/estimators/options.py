@@ -13,7 +13,7 @@ from sklearn_em.gaussian.prior import GaussianPrior
 _MEAN_PRECISION = 0.01
 # Directions with less than this share of the variance have none that a prior could be made of ...
 _RANK = 1e-10
-# ... and get this share of the features' variances.
+# ... and get this share of the features' variances: robust ones where a far row does not drown them.
 _LEAST_SHARE = 1e-6
 
 
@@ -137,7 +137,7 @@ def resolved(
             covariance = _given_scale(structure, np.asarray(prior.scale, dtype=float), scale)
     if mean is None and covariance is None:
         return None
-    return GaussianPrior(mean, mean_precision, degrees, covariance, float(np.log(scale).sum()))
+    return GaussianPrior(mean, mean_precision, degrees, covariance, np.log(scale))
 
 
 def _given_scale(structure: Structure, given: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -157,7 +157,8 @@ def _scale_of_data(structure: Structure, problem: Problem, n_components: int) ->
     covariance = problem.covariance
     relative = np.linalg.eigvalsh(covariance / deviation[:, None] / deviation)
     if not relative[0] > _RANK * relative[-1]:
-        covariance = covariance + _LEAST_SHARE * np.diag(problem.variance)
+        least = np.maximum(_LEAST_SHARE * problem.variance, _RANK * covariance.diagonal())
+        covariance = covariance + np.diag(least)
     # Weights that sum to 1 or less are no number of rows from which one could be taken.
     covariance = covariance * (weight / max(weight - 1, weight / 2)) / n_components ** (2 / p)
     if structure.moments is FULL:

@@ -24,9 +24,8 @@ Fraley and Raftery (2007), "Bayesian regularization for normal mixture estimatio
 Journal of Classification 24, sections 3.1 and 3.2, tables 2 and 3.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from scipy.special import gammaln, multigammaln
@@ -50,15 +49,15 @@ class GaussianPrior:
         nu.
     scale : ndarray, optional
         Lambda in the layout of the structure's moments, (p, p), (p,) or (1,); None for no prior on the covariances.
-    log_units : float
-        The sum of the logarithms of what features have been multiplied by since densities were in the data's units.
+    log_units : ndarray of shape (p,)
+        The logarithms of what features have been multiplied by since densities were in the data's units.
     """
 
     mean: np.ndarray | None
     mean_precision: float
     degrees_of_freedom: float
     scale: np.ndarray | None
-    log_units: float = 0.0
+    log_units: np.ndarray
 
     def covariance_count(self, n_features: int) -> float:
         """Return how many rows the prior of the covariances counts for each of them."""
@@ -66,14 +65,6 @@ class GaussianPrior:
         if self.scale.ndim == 2:
             return self.degrees_of_freedom + n_features + 1
         return (self.degrees_of_freedom + 2) * len(self.scale) / n_features
-
-    def rescale(self, factor: np.ndarray) -> Self:
-        """Return the prior for features multiplied by `factor` (p,)."""
-        scale = self.scale
-        if scale is not None:
-            scale = scale * factor[:, None] * factor if scale.ndim == 2 else scale * factor[: len(scale)] ** 2
-        mean = None if self.mean is None else self.mean * factor
-        return replace(self, mean=mean, scale=scale, log_units=self.log_units + float(np.log(factor).sum()))
 
     def log_density(self, gaussians: Gaussians) -> float:
         """Return the sum of the log densities of all means and all distinct covariances, in the data's units."""
@@ -83,7 +74,7 @@ class GaussianPrior:
         if self.mean is not None:
             away = gaussians.means - self.mean
             squared = (form.natural.times(gaussians.precisions, away) * away).sum(axis=1)
-            constant = 0.5 * p * (np.log(self.mean_precision) - _LOG_2PI) + self.log_units
+            constant = 0.5 * p * (np.log(self.mean_precision) - _LOG_2PI) + self.log_units.sum()
             total += float((constant - 0.5 * (log_det + self.mean_precision * squared)).sum())
         if self.scale is not None:
             traces = (self.scale * gaussians.precisions).reshape(len(gaussians.precisions), -1).sum(axis=1)
@@ -99,6 +90,6 @@ class GaussianPrior:
         if scale.ndim == 2:
             p = len(scale)
             log_norm = half * (np.linalg.slogdet(scale)[1] - p * np.log(2)) - multigammaln(half, p)
-            return float(log_norm) + (p + 1) * self.log_units
+            return float(log_norm + (p + 1) * self.log_units.sum())
         log_norm = half * np.log(scale / 2).sum() - len(scale) * gammaln(half)
-        return float(log_norm) + 2 * self.log_units
+        return float(log_norm + 2 * self.log_units[: len(scale)].sum())

@@ -24,25 +24,20 @@ class Noise:
 
     Attributes
     ----------
-    log_volume : float
-        The log of the volume of the box.
+    log_sides : ndarray of shape (p,)
+        The logs of the extents of a box along the features that has its volume, 0 for a feature that is constant. A row
+        that lacks some features is in a box without them.
     low, high : ndarray of shape (p,)
-        The data's extents along the features, by which the volume for rows that lack some is smaller.
-    counts : ndarray of shape (p,) of bool
-        Which features count: those that are not constant.
-    log_units : ndarray of shape (p,)
-        The logs of what features have been multiplied by since the volume was in the data's units.
+        The extents of the box along the features, in the data's units.
     axes : ndarray of shape (p, p)
         The directions of the box, as columns, in the data's units ...
     sides : ndarray of shape (2, p)
         ... and where it begins and ends along them.
     """
 
-    log_volume: float
+    log_sides: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    counts: np.ndarray
-    log_units: np.ndarray
     axes: np.ndarray
     sides: np.ndarray
 
@@ -54,17 +49,15 @@ class Noise:
         components. A constant feature does not count.
         """
         low, high = problem.low / problem.scale, problem.high / problem.scale
-        counts = high - low > np.sqrt(problem.resolution) / problem.scale
-        p = len(low)
-        noise = cls(0.0, low, high, counts, np.zeros(p), np.eye(p), np.array([low, high]))
-        volume = float(noise._log_ranges.sum())
+        p, counts = len(low), high - low > np.sqrt(problem.resolution) / problem.scale
+        log_sides = np.log(np.where(counts, high - low, 1.0))
         if log_volume is not None:
             # The same box, grown or shrunk about its middle.
-            grown = np.exp((log_volume - volume) / max(int(np.count_nonzero(counts)), 1))
-            middle, half = (low + high) / 2, (high - low) / 2 * np.where(counts, grown, 1.0)
-            return replace(noise, log_volume=log_volume, sides=np.array([middle - half, middle + half]))
-        noise = replace(noise, log_volume=volume)
-        if source.has_gaps or not counts.all():
+            log_grown = (log_volume - log_sides.sum()) / max(int(np.count_nonzero(counts)), 1)
+            middle, half = (low + high) / 2, np.exp(np.where(counts, log_grown, 0.0)) * (high - low) / 2
+            log_sides, low, high = np.where(counts, log_sides + log_grown, 0.0), middle - half, middle + half
+        noise = cls(log_sides, low, high, np.eye(p), np.array([low, high]))
+        if log_volume is not None or source.has_gaps or not counts.all():
             return noise
         # One factor for all features, so that axes stay principal and nothing overflows.
         unit = float(problem.scale.min())
@@ -74,33 +67,30 @@ class Noise:
         extent = sides[1] - sides[0]
         if not (variances > np.finfo(float).eps * p * variances[-1]).all() or not (extent > 0).all():
             return noise
-        along = float(np.log(extent).sum() - p * np.log(unit))
-        return replace(noise, log_volume=along, axes=axes, sides=sides / unit) if along < volume else noise
+        smaller = float(np.log(extent).sum() - p * np.log(unit)) - noise.log_volume
+        return (
+            replace(noise, log_sides=log_sides + smaller / p, axes=axes, sides=sides / unit) if smaller < 0 else noise
+        )
+
+    @property
+    def log_volume(self) -> float:
+        """The log of the volume of the box."""
+        return float(self.log_sides.sum())
 
     def log_joint(self, weight: float, rows: np.ndarray) -> np.ndarray | float:
         """Return the log of weight times density of rows (b, p): a number, or (b,) where some lack features."""
         if weight == 0:
             return IMPOSSIBLE
-        everywhere = float(np.log(weight) - self.log_volume)
-        if not (missing := np.isnan(rows)).any():
-            return everywhere
-        return np.asarray(everywhere + missing @ self._log_ranges)
+        missing = np.isnan(rows)
+        if not missing.any():
+            return float(np.log(weight)) - self.log_volume
+        return np.asarray(np.log(weight) - ~missing @ self.log_sides)
 
     def rescale(self, factor: np.ndarray) -> Self:
         """Return the density of features multiplied by `factor` (p,)."""
-        log_factor = np.log(factor)
-        return replace(
-            self,
-            log_volume=self.log_volume + float(log_factor.sum()),
-            log_units=self.log_units + log_factor,
-        )
+        return replace(self, log_sides=self.log_sides + np.log(factor))
 
     def draw(self, n_rows: int, rng: np.random.RandomState) -> np.ndarray:
         """Draw rows (n, p), in the data's units."""
         along = rng.uniform(self.sides[0], self.sides[1], size=(n_rows, len(self.low)))
         return along @ self.axes.T
-
-    @property
-    def _log_ranges(self) -> np.ndarray:
-        with np.errstate(divide="ignore"):
-            return np.where(self.counts, np.log(self.high - self.low), 0.0) + self.log_units
