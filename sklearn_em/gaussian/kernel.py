@@ -3,10 +3,12 @@
 import numpy as np
 
 from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance import Orientation
 from sklearn_em.gaussian.log_prob import Densities
 from sklearn_em.gaussian.missing import GapDensities
+from sklearn_em.gaussian.missing_axes import AxisGapDensities
 
-Kernel = Densities | GapDensities
+Kernel = Densities | GapDensities | AxisGapDensities
 
 
 def kernel(
@@ -19,6 +21,8 @@ def kernel(
     total_is_known: bool = True,
 ) -> Kernel:
     """Prepare the densities of rows with gaps of these patterns, or of complete rows; see `Densities.prepare`."""
+    if patterns is not None and gaussians.structure.orientation is Orientation.AXES:
+        return AxisGapDensities.prepare(gaussians, offset, blur, apart)
     if patterns is not None:
         return GapDensities.prepare(gaussians, offset, patterns, blur, apart)
     return Densities.prepare(gaussians, centre, offset, blur, apart, total_is_known)

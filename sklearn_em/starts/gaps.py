@@ -14,15 +14,20 @@ from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 from sklearn_em.mixture.imputation import conditional_means
 
 # Rough is enough, and blurred this much, in shares of the variances, no matrix is singular.
-_ROUGH = StoppingRule(tol=1e-3, max_iter=10)
+_ROUGH = StoppingRule(tol=1e-2, max_iter=5)
+# With more features, in which every row may lack others, even one pass takes long: means have to do.
+_MOST_FEATURES = 32
 _BLUR = 1e-3
 
 
 def filled_sample(problem: Problem, workers: Workers) -> np.ndarray:
     """Return the rows (m, p) of the problem's sample, scaled, with guesses where values are missing."""
     rows = problem.sample.rows * problem.scale
-    if not np.isnan(rows).any():
+    missing = np.isnan(rows)
+    if not missing.any():
         return rows
+    if rows.shape[1] > _MOST_FEATURES:
+        return np.where(missing, problem.mean, rows)
     source = replace(problem.sample, rows=rows, evidence=None).source
     structure = STRUCTURES["full"]
     scaled = replace(problem.of_sample(), scale=np.ones(len(problem.scale)))
