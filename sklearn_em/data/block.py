@@ -73,7 +73,7 @@ class ArraySource:
 
     @property
     def patterns(self) -> np.ndarray | None:
-        """Which features are observed, in every way that occurs, (P, p) of bool; None where all always are."""
+        """Which features are missing, in every way that occurs, (P, p) of bool; None where none ever is."""
         return None
 
     def block(self, start: int, stop: int) -> Block:

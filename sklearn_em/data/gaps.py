@@ -29,9 +29,9 @@ class GappedSource(ArraySource):
 
     @cached_property
     def patterns(self) -> np.ndarray:
-        """Which features are observed, in every way that occurs, (P, p) of bool."""
+        """Which features are missing, in every way that occurs, (P, p) of bool."""
         missing = np.isnan(self.rows)[self._order]
-        return ~missing[[start for start, _ in segments(missing)]]
+        return missing[[start for start, _ in segments(missing)]]
 
     def block(self, start: int, stop: int) -> Block:
         """Return the rows from `start` to `stop` in the order of their patterns."""

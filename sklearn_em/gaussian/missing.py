@@ -1,124 +1,119 @@
 """Rows with missing values: the observed part's density, and the moments of the whole row given the observed part.
 
-Under component k, with o and m for what is observed and missing in a pattern,
+With Sigma^-1 = P P^T, z = x - mu and y = P^T z, the log density of what is observed is that of the row with what is
+missing put where it is most probable: a least squares problem in the missing z_m, whose rows of P are P_m. With
+P_m^T = QR,
 
-    x_o ~ N(mu_o, Sigma_oo),   x_m | x_o ~ N(mu_m + B (x_o - mu_o), C),
-    B = Sigma_mo Sigma_oo^-1,  C = Sigma_mm - B Sigma_om
+    z_m = -R^-1 Q^T y,   |y|^2 less |Q^T y|^2,   log det Sigma_oo = log det Sigma + 2 log |det R|
 
-so the expected moments of whole rows follow from sums over the observed parts by one linear map per pattern and
-component, T = [I; B] in the order of the features: the first moment about mu is T s, the second T S T^T + mass C. The
-rows themselves enter products with observed features alone, all components in one. About its own mean every component
-keeps its digits, however tight it is.
+where y is that of z_m = 0. What is put there is the conditional mean, and R^-1 R^-T the conditional covariance. So
+whole rows enter the two large products, one for all patterns and components; only Q and R are a pattern's own, and
+nothing is squared that would lose digits. About its own mean every component keeps them, however tight it is.
 
 References
 ----------
-Ghahramani and Jordan (1994), "Supervised learning from incomplete data via an EM approach", section 3: the E-step for
-Gaussians. Little and Rubin (2002), "Statistical Analysis with Missing Data", section 11.2: the sweep for patterns.
+Ghahramani and Jordan (1994), "Supervised learning from incomplete data via an EM approach", section 3: the expected
+moments. Golub and Van Loan (2013), "Matrix Computations", section 5.3: least squares by QR.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from sklearn_em.data.gaps import segments
 from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL
 from sklearn_em.gaussian.features import Moments
 from sklearn_em.gaussian.log_prob import IMPOSSIBLE, LOG_2PI, NOTHING
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
-# Conditionals of all patterns are made at once, up to so many numbers (32 MiB): one by one they take as long as the
-# sums of some hundred rows each.
+# All patterns are prepared at once, up to so many numbers (32 MiB): one by one they take as long as the sums of some
+# dozen rows each.
 _MOST_NUMBERS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
-class Conditionals:
-    """All components seen from the observed features of P patterns, o in each; G = 1 where they share one covariance.
+class Gaps:
+    """P patterns with m missing features each, as all components see them; G = 1 where they share one covariance.
 
     Attributes
     ----------
-    observed, missing : ndarray of shape (P, o) and (P, m) of int
-        The places of the features.
-    root : ndarray of shape (P, G, o, o)
-        Factors R with Sigma_oo^-1 = R R^T.
-    regression : ndarray of shape (P, G, m, o)
-        B.
-    residual : ndarray of shape (P, G, m, m)
-        C.
+    missing : ndarray of shape (P, m) of int
+        The places of the missing features.
+    q : ndarray of shape (P, G, p, m)
+    inverse : ndarray of shape (P, G, m, m)
+        R^-1: a root of the conditional covariance.
+    log_norm : ndarray of shape (P, G)
+        What the log density at the mean has more than that of a whole row.
     """
 
-    observed: np.ndarray
     missing: np.ndarray
-    root: np.ndarray
-    regression: np.ndarray
-    residual: np.ndarray
+    q: np.ndarray
+    inverse: np.ndarray
+    log_norm: np.ndarray
 
     @classmethod
-    def of(cls, covariances: np.ndarray, patterns: np.ndarray) -> Self:
-        """Condition components of these covariances (G, p, p) on `patterns` (P, p) of bool, with as many in each."""
-        n_patterns = len(patterns)
-        o = np.nonzero(patterns)[1].reshape(n_patterns, -1)
-        m = np.nonzero(~patterns)[1].reshape(n_patterns, -1)
+    def of(cls, root: np.ndarray, patterns: np.ndarray) -> Self:
+        """Prepare `patterns` (P, p) of bool, true where missing, for factors P (G, p, p) of the precisions."""
+        m = np.nonzero(patterns)[1].reshape(len(patterns), -1)
+        q, r = np.linalg.qr(root[:, m].transpose(1, 0, 3, 2))
+        log_det = np.log(np.abs(r.diagonal(axis1=2, axis2=3))).sum(axis=2)
+        return cls(m, q, np.linalg.inv(r), 0.5 * m.shape[1] * LOG_2PI - log_det)
 
-        def part(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-            return covariances[:, rows[:, :, None], columns[:, None, :]].swapaxes(0, 1)
-
-        root = np.linalg.inv(np.linalg.cholesky(part(o, o))).swapaxes(2, 3)
-        whitened = part(m, o) @ root
-        regression = whitened @ root.swapaxes(2, 3)
-        residual = part(m, m) - whitened @ whitened.swapaxes(2, 3)
-        return cls(o, m, root, regression, residual)
-
-    @cached_property
-    def log_norm(self) -> np.ndarray:
-        """The log density of each component at its mean, (P, G)."""
-        log_det = np.log(self.root.diagonal(axis1=2, axis2=3)).sum(axis=2)
-        return np.asarray(log_det - 0.5 * self.observed.shape[1] * LOG_2PI)
-
-    @cached_property
-    def completion(self) -> np.ndarray:
-        """T, (P, G, p, o)."""
-        (n_patterns, n_observed), n_missing = self.observed.shape, self.missing.shape[1]
-        whole = np.zeros((n_patterns, self.root.shape[1], n_observed + n_missing, n_observed))
-        each = np.arange(n_patterns)[:, None]
-        whole[each, :, self.observed, np.arange(n_observed)] = 1.0
-        whole[each, :, self.missing] = self.regression.swapaxes(1, 2)
-        return whole
+    def fill(self, i: int, y: np.ndarray, z: np.ndarray) -> None:
+        """Put conditional means into z (K, p, b), 0 where missing, and take their part off y = P^T z (K, p, b)."""
+        along = self.q[i].swapaxes(1, 2) @ y
+        y -= self.q[i] @ along
+        z[:, self.missing[i]] = -(self.inverse[i] @ along)
 
 
-# One of a few patterns.
-_Pattern = tuple[Conditionals, int]
+def precision_root(gaussians: Gaussians) -> np.ndarray:
+    """Return P as matrices (G, p, p), in whatever form the covariances are stored."""
+    form = gaussians.structure.form
+    if form is ELLIPSOIDAL:
+        return gaussians.precision_cholesky
+    return ELLIPSOIDAL.precision_cholesky(form.matrices(gaussians.covariances, gaussians.n_features))
 
 
 class GapBuffer:
-    """One block after another, pattern by pattern."""
+    """One block after another.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (p, b)
+        The scaled rows, 0 where missing.
+    observed : ndarray of shape (p, b)
+        1 where observed, else 0.
+    parts : list of (slice, Gaps, int)
+        The places of the rows of a pattern that has gaps, and which pattern it is.
+    z : ndarray of shape (K, p, b)
+        The rows less each component's mean, with conditional means where missing; once densities have been asked for.
+    """
 
     def __init__(self, densities: "GapDensities"):
         self._densities = densities
-        self._last: tuple[bytes, _Pattern] | None = None
+        self._last: tuple[bytes, tuple[Gaps, int]] | None = None
+        self.z = np.empty((densities.n_components, densities.gaussians.n_features, 0))
 
     def load(self, rows: np.ndarray, scale: np.ndarray, centre: np.ndarray) -> None:
         """Take `rows` (b, p) times `scale` (p,); what they are taken about is each component's own mean."""
         missing = np.isnan(rows)
-        self.rows = rows.T * scale[:, None]
-        self._parts = [(start, stop, self._pattern(~missing[start])) for start, stop in segments(missing)]
+        self.rows = np.where(missing, 0.0, rows * scale).T
+        self.observed = np.where(missing.T, 0.0, 1.0)
+        self.parts = [
+            (slice(start, stop), *self._pattern(missing[start]))
+            for start, stop in segments(missing)
+            if missing[start].any()
+        ]
 
-    def parts(self) -> Iterator[tuple[slice, Conditionals, int, np.ndarray]]:
-        """Yield the places of the rows of a pattern, its conditionals, its place in them, and the observed (o, b)."""
-        for start, stop, (conditionals, i) in self._parts:
-            places = slice(start, stop)
-            yield places, conditionals, i, self.rows[conditionals.observed[i], places]
-
-    def _pattern(self, is_observed: np.ndarray) -> _Pattern:
-        """Return a pattern out of those made before, or else made now: most blocks begin with the last one's last."""
-        key = is_observed.tobytes()
-        if (known := self._densities.conditionals.get(key)) is not None:
+    def _pattern(self, missing: np.ndarray) -> tuple[Gaps, int]:
+        """Return a pattern out of those made before, or else made now: a block may begin with the last one's last."""
+        key = missing.tobytes()
+        if (known := self._densities.prepared.get(key)) is not None:
             return known
         if self._last is None or self._last[0] != key:
-            self._last = key, (Conditionals.of(self._densities.covariances, is_observed[None]), 0)
+            self._last = key, (Gaps.of(self._densities.root, missing[None]), 0)
         return self._last[1]
 
 
@@ -131,19 +126,22 @@ class GapDensities:
     gaussians : Gaussians
     moments : Moments
         The moments that the structure needs.
-    offset : ndarray of shape (K,)
-        Added to the log densities.
+    constant : ndarray of shape (K,)
+        The log density of component k at its mean, of whole rows, plus the caller's offset.
     reference : ndarray of shape (K, p)
         The points about which moments are summed.
-    patterns : ndarray of shape (P, p) of bool
-        Which features are observed, in every way that occurs.
+    root : ndarray of shape (G, p, p)
+        P.
+    prepared : dict
+        All patterns by their bytes, if they are not too many: those with as many gaps together.
     """
 
     gaussians: Gaussians
     moments: Moments
-    offset: np.ndarray
+    constant: np.ndarray
     reference: np.ndarray
-    patterns: np.ndarray
+    root: np.ndarray
+    prepared: dict[bytes, tuple[Gaps, int]]
 
     @classmethod
     def prepare(
@@ -154,45 +152,25 @@ class GapDensities:
         blur: np.ndarray | None = None,
         apart: np.ndarray | None = None,
     ) -> Self:
-        """Compute what a pass needs; see `Densities.prepare`."""
+        """Compute what a pass needs; see `Densities.prepare`. `patterns` (P, p) say what is missing."""
+        form, p, means = gaussians.structure.form, gaussians.n_features, gaussians.means
+        constant = offset + (form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI)
         if blur is not None:
-            offset = offset - 0.5 * (gaussians.precision_diagonal * blur).sum(axis=1)
-        means = gaussians.means
+            constant -= 0.5 * (gaussians.precision_diagonal * blur).sum(axis=1)
         reference = means if apart is None else np.where(np.isnan(apart), means, apart)
+        root = precision_root(gaussians)
         moments = gaussians.structure.moments
-        densities = cls(gaussians, moments, np.maximum(offset, IMPOSSIBLE), reference, patterns)
-        # Before threads ask for them, each for its own.
-        _ = densities.conditionals
-        return densities
-
-    @cached_property
-    def covariances(self) -> np.ndarray:
-        """The covariances as matrices (G, p, p)."""
-        structure = self.gaussians.structure
-        return structure.form.matrices(self.gaussians.covariances, self.gaussians.n_features)
-
-    @cached_property
-    def conditionals(self) -> dict[bytes, _Pattern]:
-        """All patterns by their bytes, if they are not too many: those with as many gaps together."""
-        if len(self.patterns) * self.covariances.size > _MOST_NUMBERS:
-            return {}
-        n_observed = self.patterns.sum(axis=1)
-        found = {}
-        for n in np.unique(n_observed):
-            alike = self.patterns[n_observed == n]
-            conditionals = Conditionals.of(self.covariances, alike)
-            found.update({pattern.tobytes(): (conditionals, i) for i, pattern in enumerate(alike)})
-        return found
+        return cls(gaussians, moments, np.maximum(constant, IMPOSSIBLE), reference, root, _prepared(root, patterns))
 
     @property
     def n_components(self) -> int:
         """K."""
-        return len(self.offset)
+        return len(self.constant)
 
     @property
     def numbers_per_row(self) -> int:
         """How many numbers a worker holds for each row of a block."""
-        return (self.n_components + 2) * self.gaussians.n_features + self.n_components
+        return (3 * self.n_components + 2) * self.gaussians.n_features + self.n_components
 
     @property
     def numbers_per_sum(self) -> int:
@@ -214,15 +192,18 @@ class GapDensities:
         return GapBuffer(self)
 
     def log_joint(self, block: GapBuffer, out: np.ndarray) -> np.ndarray:
-        """Return offset + log density of the observed features of the rows in `block`, in `out` (K, b)."""
-        means = self.gaussians.means
-        for places, conditionals, i, rows in block.parts():
-            z = rows - means[:, conditionals.observed[i], None]
-            y = conditionals.root[i].swapaxes(1, 2) @ z
-            part = np.einsum("kob,kob->kb", y, y)
-            part *= -0.5
-            part += (self.offset + conditionals.log_norm[i])[:, None]
-            out[:, places] = part
+        """Return offset + log density of what is observed of the rows in `block`, in `out` (K, b)."""
+        z = block.rows - self.gaussians.means[:, :, None]
+        z *= block.observed
+        y = self.root.swapaxes(1, 2) @ z
+        for places, gaps, i in block.parts:
+            gaps.fill(i, y[:, :, places], z[:, :, places])
+        np.einsum("kpb,kpb->kb", y, y, out=out)
+        out *= -0.5
+        out += self.constant[:, None]
+        for places, gaps, i in block.parts:
+            out[:, places] += gaps.log_norm[i][:, None]
+        block.z = z
         return out
 
     def shared_term(self, block: GapBuffer) -> float:
@@ -234,68 +215,59 @@ class GapDensities:
         return GapAccumulator(self)
 
 
-class GapAccumulator:
-    """Sums the moments of one worker's blocks over observed parts, then completes those of patterns with as many gaps.
+def _prepared(root: np.ndarray, patterns: np.ndarray) -> dict[bytes, tuple[Gaps, int]]:
+    n_missing = patterns.sum(axis=1)
+    if n_missing.sum() * root[:, 0].size > _MOST_NUMBERS:
+        return {}
+    found = {}
+    for n in np.unique(n_missing[n_missing > 0]):
+        alike = patterns[n_missing == n]
+        gaps = Gaps.of(root, alike)
+        found.update({pattern.tobytes(): (gaps, i) for i, pattern in enumerate(alike)})
+    return found
 
-    The sums are per component and about its reference: mass (K,), first (K, o) and second moments (K, o, o).
-    """
+
+class GapAccumulator:
+    """Sums the moments of one worker's blocks."""
 
     def __init__(self, densities: GapDensities):
         self._densities = densities
         K, p = densities.gaussians.means.shape
         self._mass, self._first, self._second = np.zeros(K), np.zeros((K, p)), np.zeros((K, p, p))
-        self._open: dict[Conditionals, dict[int, list[np.ndarray]]] = {}
+        # The mass (K,) of the rows of each pattern, whose conditional covariances are still to be added.
+        self._open: dict[Gaps, dict[int, np.ndarray]] = {}
 
     def add(self, block: GapBuffer, resp: np.ndarray) -> None:
         """Add the rows in `block` with responsibilities (K, b), already times the row weights."""
+        densities = self._densities
         resp = np.where(resp > NOTHING, resp, 0.0)
-        reference = self._densities.reference
-        for places, conditionals, i, rows in block.parts():
-            z = rows - reference[:, conditionals.observed[i], None]
-            share = resp[:, places]
-            weighted = z * share[:, None]
-            sums = [share.sum(axis=1), weighted.sum(axis=2), weighted @ z.swapaxes(1, 2)]
-            if conditionals not in self._open:
-                if not self._densities.conditionals:
-                    self._complete()
-                self._open[conditionals] = {}
-            same = self._open[conditionals]
-            same[i] = [old + new for old, new in zip(same[i], sums, strict=True)] if i in same else sums
+        z = block.z
+        if densities.reference is not densities.gaussians.means:
+            z = z + (densities.gaussians.means - densities.reference)[:, :, None]
+        weighted = z * resp[:, None]
+        self._mass += resp.sum(axis=1)
+        self._first += weighted.sum(axis=2)
+        self._second += weighted @ z.swapaxes(1, 2)
+        for places, gaps, i in block.parts:
+            masses = self._open.setdefault(gaps, {})
+            masses[i] = masses.get(i, 0.0) + resp[:, places].sum(axis=1)
+        if not densities.prepared:
+            self._spread()
 
     def statistics(self) -> GaussianStatistics:
         """Return the sums of all blocks so far."""
-        self._complete()
+        self._spread()
         moments = self._densities.moments
         second = moments.packed(moments.of_matrices(self._second))
         sums = np.concatenate([self._mass[:, None], second, self._first], axis=1).T
         return GaussianStatistics(moments, sums, self._densities.reference)
 
-    def _complete(self) -> None:
-        """Turn sums over observed parts into expected ones over whole rows."""
-        means, reference = self._densities.gaussians.means, self._densities.reference
-        for conditionals, parts in self._open.items():
-            which = list(parts)
-            mass, first, second = (np.stack(sums) for sums in zip(*parts.values(), strict=True))
-            o, m = conditionals.observed[which], conditionals.missing[which]
-            whole = conditionals.completion[which]
-            first = (whole @ first[..., None])[..., 0]
-            second = whole @ second @ whole.swapaxes(2, 3)
-            if reference is not means:
-                # About another point than the mean, missing features are expected at T z + e.
-                away = means - reference
-                gap = away[:, m].swapaxes(0, 1) - np.einsum(
-                    "pgmo,pgo->pgm", conditionals.regression[which], away[:, o].swapaxes(0, 1)
-                )
-                e = np.zeros_like(first)
-                e[np.arange(len(which))[:, None], :, m] = gap.swapaxes(1, 2)
-                cross = first[..., :, None] * e[..., None, :]
-                own = mass[..., None, None] * (e[..., :, None] * e[..., None, :])
-                second += cross + cross.swapaxes(2, 3) + own
-                first = first + mass[..., None] * e
-            self._mass += mass.sum(axis=0)
-            self._first += first.sum(axis=0)
-            self._second += second.sum(axis=0)
-            residual = mass[..., None, None] * conditionals.residual[which]
-            for places, matrix in zip(m, residual, strict=True):
-                self._second[:, places[:, None], places] += matrix
+    def _spread(self) -> None:
+        """Add the conditional covariances of what is missing."""
+        for gaps, masses in self._open.items():
+            which = list(masses)
+            inverse = gaps.inverse[which]
+            covariances = np.stack(list(masses.values()))[..., None, None] * (inverse @ inverse.swapaxes(2, 3))
+            for m, covariance in zip(gaps.missing[which], covariances, strict=True):
+                self._second[:, m[:, None], m] += covariance
         self._open = {}

@@ -7,14 +7,14 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Block
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import segments
-from sklearn_em.gaussian.missing import Conditionals
+from sklearn_em.gaussian.missing import Gaps, precision_root
 from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 
-# Rows (b, p) of one pattern, the components seen from it, and responsibilities (C, b), to missing values (b, m).
-_Fill = Callable[[np.ndarray, Conditionals, np.ndarray], np.ndarray]
+# Conditional means (K, b, m) of rows of one pattern, the pattern, and responsibilities (C, b), to values (b, m).
+_Fill = Callable[[np.ndarray, Gaps, np.ndarray], np.ndarray]
 
 
 def conditional_means(
@@ -28,10 +28,10 @@ def conditional_means(
     """
     K = params.weights.size
 
-    def expected(rows: np.ndarray, seen: Conditionals, resp: np.ndarray) -> np.ndarray:
-        values = np.einsum("kb,kbm->bm", resp[:K], _regressed(params, rows, seen))
+    def expected(means: np.ndarray, gaps: Gaps, resp: np.ndarray) -> np.ndarray:
+        values = np.einsum("kb,kbm->bm", resp[:K], means)
         if noise is not None:
-            values += resp[K][:, None] * ((noise.low + noise.high) / 2)[seen.missing[0]]
+            values += resp[K][:, None] * ((noise.low + noise.high) / 2)[gaps.missing[0]]
         return values
 
     return _filled(params, noise, source, workers, expected)
@@ -48,14 +48,11 @@ def conditional_draws(
     """
     K = params.weights.size
 
-    def drawn(rows: np.ndarray, seen: Conditionals, resp: np.ndarray) -> np.ndarray:
-        n_rows, missing = resp.shape[1], seen.missing[0]
+    def drawn(means: np.ndarray, gaps: Gaps, resp: np.ndarray) -> np.ndarray:
+        n_rows, missing = resp.shape[1], gaps.missing[0]
         share = np.cumsum(resp, axis=0)
         component = np.minimum((rng.uniform(size=n_rows) * share[-1] >= share).sum(axis=0), len(resp) - 1)
-        values, vectors = np.linalg.eigh(seen.residual[0])
-        roots = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
-        roots = np.broadcast_to(roots, (K, *roots.shape[1:]))
-        means = _regressed(params, rows, seen)
+        roots = np.broadcast_to(gaps.inverse[0], (K, len(missing), len(missing)))
         result = np.empty((n_rows, len(missing)))
         normal = rng.standard_normal(result.shape)
         for k in range(K):
@@ -69,19 +66,11 @@ def conditional_draws(
     return _filled(params, noise, source, workers, drawn)
 
 
-def _regressed(params: MixtureParameters, rows: np.ndarray, seen: Conditionals) -> np.ndarray:
-    """Return mu_m + B (x_o - mu_o) for each component and row, (K, b, m)."""
-    means, o, m = params.gaussians.means, seen.observed[0], seen.missing[0]
-    z = rows[:, o] - means[:, None, o]
-    return z @ seen.regression[0].swapaxes(1, 2) + means[:, None, m]
-
-
 def _filled(
     params: MixtureParameters, noise: Noise | None, source: ArraySource, workers: Workers, fill: _Fill
 ) -> np.ndarray:
     rows = source.rows.astype(float)
-    structure, p = params.gaussians.structure, params.gaussians.n_features
-    matrices = structure.form.matrices(params.gaussians.covariances, p)
+    root, mu = precision_root(params.gaussians), params.gaussians.means
 
     def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> tuple[Block, np.ndarray]:
         responsibilities(joint)
@@ -93,7 +82,10 @@ def _filled(
         missing = np.isnan(block.rows)
         for start, stop in segments(missing):
             if missing[start].any():
-                seen = Conditionals.of(matrices, ~missing[start : start + 1])
-                values = fill(block.rows[start:stop], seen, resp[:, start:stop])
-                rows[np.ix_(places[start:stop], seen.missing[0])] = values
+                gaps = Gaps.of(root, missing[start : start + 1])
+                m = gaps.missing[0]
+                z = np.nan_to_num(block.rows[start:stop].T - mu[:, :, None], nan=0.0)
+                gaps.fill(0, root.swapaxes(1, 2) @ z, z)
+                means = z[:, m].swapaxes(1, 2) + mu[:, None, m]
+                rows[np.ix_(places[start:stop], m)] = fill(means, gaps, resp[:, start:stop])
     return rows

@@ -57,20 +57,23 @@ class Noise:
             middle, half = (low + high) / 2, np.exp(np.where(counts, log_grown, 0.0)) * (high - low) / 2
             log_sides, low, high = np.where(counts, log_sides + log_grown, 0.0), middle - half, middle + half
         noise = cls(log_sides, low, high, np.eye(p), np.array([low, high]))
-        if log_volume is not None or source.has_gaps or not counts.all():
+        if log_volume is not None or _has_gaps_that_count(source):
             return noise
         # One factor for all features, so that axes stay principal and nothing overflows.
-        unit = float(problem.scale.min())
-        ratio = unit / problem.scale
-        variances, axes = np.linalg.eigh(problem.covariance * ratio[:, None] * ratio)
+        unit, c = float(problem.scale.min()), np.flatnonzero(counts)
+        ratio = unit / problem.scale[c]
+        variances, principal = np.linalg.eigh(problem.covariance[np.ix_(c, c)] * ratio[:, None] * ratio)
+        axes = np.eye(p)
+        axes[np.ix_(c, c)] = principal
         sides = np.array(box(source, workers, axes * unit))
-        extent = sides[1] - sides[0]
-        if not (variances > np.finfo(float).eps * p * variances[-1]).all() or not (extent > 0).all():
+        extent = (sides[1] - sides[0])[c]
+        if not (variances > np.finfo(float).eps * p * variances.max(initial=0.0)).all() or not (extent > 0).all():
             return noise
-        smaller = float(np.log(extent).sum() - p * np.log(unit)) - noise.log_volume
-        return (
-            replace(noise, log_sides=log_sides + smaller / p, axes=axes, sides=sides / unit) if smaller < 0 else noise
-        )
+        smaller = float(np.log(extent).sum() - len(c) * np.log(unit)) - noise.log_volume
+        if not smaller < 0:
+            return noise
+        log_sides = np.where(counts, log_sides + smaller / len(c), 0.0)
+        return replace(noise, log_sides=log_sides, axes=axes, sides=sides / unit)
 
     @property
     def log_volume(self) -> float:
@@ -94,3 +97,10 @@ class Noise:
         """Draw rows (n, p), in the data's units."""
         along = rng.uniform(self.sides[0], self.sides[1], size=(n_rows, len(self.low)))
         return along @ self.axes.T
+
+
+def _has_gaps_that_count(source: ArraySource) -> bool:
+    if not source.has_gaps:
+        return False
+    rows = source.rows if source.weight is None else source.rows[source.weight > 0]
+    return bool(np.isnan(rows).any())
