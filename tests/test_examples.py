@@ -12,6 +12,7 @@ from sklearn_em import GaussianMixtureEM
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "em_vs_kmeans.py"
 STRUCTURES_SCRIPT = SCRIPT.with_name("structures.py")
+COLOURS = [(0, 114, 178), (213, 94, 0), (0, 158, 115)]  # blue, vermilion, green
 
 
 def run(monkeypatch, capsys, folder, *arguments, script=SCRIPT):
@@ -20,6 +21,14 @@ def run(monkeypatch, capsys, folder, *arguments, script=SCRIPT):
     monkeypatch.setattr(sys, "argv", [str(script), *arguments])
     runpy.run_path(str(script), run_name="__main__")
     return [line.split() for line in capsys.readouterr().out.splitlines()]
+
+
+def check_picture(path, colours):
+    """Assert that a picture is not empty, and shows the colours."""
+    pixels = imread(path)[..., :3]
+    assert np.any(pixels < 0.99, axis=2).mean() > 0.02
+    for colour in colours:
+        assert np.sum(np.all(np.abs(pixels * 255 - colour) < 1, axis=2)) > 500
 
 
 def table(lines):
@@ -133,6 +142,50 @@ def test_structures_are_drawn_and_nested_ones_are_no_better(monkeypatch, capsys,
     bic = {words[0]: float(words[4]) for words in lines[1:15]}
     assert lines[-2] == ["lowest", "BIC:", min(bic, key=bic.get)]
     assert lines[-1] == ["picture:", "structures.png"]
-    pixels = imread(tmp_path / "structures.png")[..., :3]
-    for colour in [(0, 114, 178), (213, 94, 0), (0, 158, 115)]:
-        assert np.sum(np.all(np.abs(pixels * 255 - colour) < 1, axis=2)) > 500
+    check_picture(tmp_path / "structures.png", COLOURS)
+
+
+def numbers(words, count):
+    """The last words of a line of a table."""
+    return np.array([word.strip(",") for word in words[-count:]], dtype=float)
+
+
+def test_noise_is_found(monkeypatch, capsys, tmp_path):
+    lines = run(monkeypatch, capsys, tmp_path, script=SCRIPT.with_name("noise.py"))
+    alone, without, found = (numbers(words, 11) for words in lines[1:4])
+    means, deviations = [0, 1, 4, 5], [2, 3, 6, 7]
+    assert np.all(np.abs(found - alone)[means] < [0.05, 0.5, 0.05, 0.5])
+    assert np.all(np.abs(found / np.maximum(alone, 0.01) - 1)[deviations] < 0.2)
+    assert np.all(without[deviations] > 1.4 * alone[deviations])
+    assert not without[8:].any()
+    assert found[8] == pytest.approx(80 / 352, abs=0.05)
+    assert found[9] > 0.8 * 80
+    assert found[10] < 0.06 * 272
+    assert lines[-1] == ["picture:", "noise.png"]
+    check_picture(tmp_path / "noise.png", COLOURS[:2])
+
+
+def test_sensors_are_filled_in(monkeypatch, capsys, tmp_path):
+    lines = run(monkeypatch, capsys, tmp_path, script=SCRIPT.with_name("sensors.py"))
+    mean, chained, one, three = (numbers(words, 7) for words in lines[1:5])
+    assert np.all(np.abs(mean - 1) < 0.05)
+    assert np.all(one < chained + 0.02)
+    assert np.all(three < 0.9 * chained)
+    assert three[-1] < 0.7 * chained[-1]
+    assert lines[-2][:3] == ["90", "%", "intervals"]
+    assert float(lines[-2][-2]) == pytest.approx(90, abs=2)
+    assert lines[-1] == ["picture:", "sensors.png"]
+    check_picture(tmp_path / "sensors.png", [])
+
+
+def test_ten_labels_are_worth_more_with_the_other_rows(monkeypatch, capsys, tmp_path):
+    lines = run(monkeypatch, capsys, tmp_path, script=SCRIPT.with_name("few_labels.py"))
+    without, ten, regression, neighbour, everything = (numbers(words, 3) for words in lines[1:6])
+    assert np.all(ten >= without)
+    assert ten[2] > without[2] + 0.02  # the worst
+    for alone in regression, neighbour:
+        assert np.all(ten > alone + 0.05)
+        assert alone[0] == pytest.approx(alone[1], abs=0.02)  # a typical picture
+    assert np.all(everything > ten)
+    assert lines[-1] == ["picture:", "few_labels.png"]
+    check_picture(tmp_path / "few_labels.png", COLOURS)

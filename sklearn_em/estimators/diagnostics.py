@@ -1,6 +1,6 @@
 """How well a fitted mixture stands on its data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,7 +53,9 @@ def diagnose(model: GaussianMixtureModel, params: MixtureParameters, records: li
         certain = np.where(joint[:K] >= CERTAIN, resp, 0.0)
         return np.array([resp.sum(axis=1), np.einsum("kb,kb->k", resp, resp), certain.sum(axis=1)])
 
-    sums = Predictor(params, model.workers, model.noise).each_block(model.source, of_block)
+    unscaled = replace(params, gaussians=params.gaussians.rescale(1 / model.problem.scale))
+    noise = None if model.noise is None else model.noise.rescale(1 / model.problem.scale)
+    sums = Predictor(unscaled, model.workers, noise).each_block(model.source, of_block)
     mass, squares, certain = np.sum(sums, axis=0)
     some = np.where(mass > 0, mass, 1.0)
 
