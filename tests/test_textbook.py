@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 from textbook import Fixed, Parameters, Prior, Problem
 
+pytestmark = pytest.mark.slow  # the textbook's own laws, which change with the textbook alone
+
 DATA = Path(__file__).parent / "data"
 CLOSED_FORM = [code for code in oracles.M_STEPS if code not in {"EVE", "VVE"}]
 

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
+from itertools import chain, islice, repeat
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -28,8 +28,10 @@ from sklearn_em.starts import (
     candidates,
     filled_sample,
     moves,
+    named,
     one_component,
     search,
+    without_labels,
 )
 from sklearn_em.starts.ends import Candidate, Run, State
 
@@ -147,6 +149,8 @@ def fit_mixture(
                     # single one has nowhere to go.
                     if given.means is None and n_components > 1 and not _has_identities(model):
                         proposals = partial(moves, on_sample, space, rng=rng)
+                    if source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
+                        starts = _with_unlabelled(on_sample, space, starts, method, n_components, rng, stopping)
                     if model.is_decided:
                         starts = iter([[partial(_decided, model, make)] for make in next(starts)])
             return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
@@ -201,8 +205,39 @@ def _model(
 
 def _has_identities(model: GaussianMixtureModel) -> bool:
     """Whether components are not interchangeable."""
-    free = model.proportions.fixed is None or np.ptp(model.proportions.fixed) == 0
-    return model.source.evidence is not None or model.terms.fixed is not None or not free
+    return model.source.evidence is not None or _has_values_of_its_own(model)
+
+
+def _has_values_of_its_own(model: GaussianMixtureModel) -> bool:
+    """Whether something is fixed for some components and not for others."""
+    alike = model.proportions.fixed is None or np.ptp(model.proportions.fixed) == 0
+    return model.terms.fixed is not None or not alike
+
+
+def _with_unlabelled(
+    on_sample: GaussianMixtureModel,
+    space: StartSpace,
+    starts: Iterator[Iterable[Candidate]],
+    method: str,
+    n_components: int,
+    rng: np.random.RandomState,
+    stopping: StoppingRule,
+) -> Iterator[Iterable[Candidate]]:
+    """Give the first start a second candidate: where EM ends without labels, its components named by them."""
+    evidence = space.evidence
+    assert evidence is not None
+
+    def make() -> MixtureParameters:
+        blind, anonymous = without_labels(on_sample, space)
+        own = np.random.RandomState(rng.randint(2**31 - 1))
+        makers = _starts(blind, anonymous, Given(), method, n_components, own)
+        proposals = partial(moves, blind, anonymous, rng=own)
+        run, _ = search(blind, blind, makers, proposals, 1, stopping)
+        return named(blind, space, evidence, run.params)
+
+    first = iter(next(starts))
+    yield chain(islice(first, 1), [make], first)
+    yield from starts
 
 
 def _decided(model: GaussianMixtureModel, make: Candidate) -> MixtureParameters:

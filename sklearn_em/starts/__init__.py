@@ -6,6 +6,7 @@ from sklearn_em.starts.gaps import filled_sample
 from sklearn_em.starts.moves import moves
 from sklearn_em.starts.search import search
 from sklearn_em.starts.space import StartSpace
+from sklearn_em.starts.unlabelled import named, without_labels
 
 __all__ = [
     "METHODS",
@@ -15,6 +16,8 @@ __all__ = [
     "candidates",
     "filled_sample",
     "moves",
+    "named",
     "one_component",
     "search",
+    "without_labels",
 ]
