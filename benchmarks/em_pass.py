@@ -4,8 +4,8 @@ import numpy as np
 from timing import seconds_when_warm
 
 from sklearn_em import GaussianMixtureEM
-from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
+from sklearn_em.data.gaps import source_of
 from sklearn_em.data.scan import scan
 from sklearn_em.gaussian.covariance import structure_of
 from sklearn_em.gaussian.m_step import Terms
@@ -26,9 +26,9 @@ class Pass:
         self._workers = Workers(start.n_jobs)
         self._structure = structure_of(start.covariance_type)
         with self._workers as workers:
-            self._problem = scan(ArraySource(X), start.n_components, self._structure.one_scale, workers)
+            self._problem = scan(source_of(X), start.n_components, self._structure.one_scale, workers)
         blur = start.reg_covar * self._problem.scale**2
-        self._model = GaussianMixtureModel(self._structure, ArraySource(X), self._problem, Terms(blur), self._workers)
+        self._model = GaussianMixtureModel(self._structure, source_of(X), self._problem, Terms(blur), self._workers)
         params = start._parameters()
         self._start = MixtureParameters(params.weights, params.gaussians.rescale(self._problem.scale))
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import factor
+import gaps
 import machine
 import memory
 import one_pass
@@ -28,6 +29,7 @@ SECTIONS = {
     "small_fits": small_fits.tables,
     "prediction": prediction.tables,
     "factor": factor.tables,
+    "gaps": gaps.tables,
     "memory": memory.tables,
     "search_quality": search_quality.tables,
     "threads": threads.tables,
