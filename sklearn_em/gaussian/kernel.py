@@ -22,7 +22,7 @@ def kernel(
 ) -> Kernel:
     """Prepare the densities of rows with gaps of these patterns, or of complete rows; see `Densities.prepare`."""
     if patterns is not None and gaussians.structure.orientation is Orientation.AXES:
-        return AxisGapDensities.prepare(gaussians, offset, blur, apart)
+        return AxisGapDensities(gaussians, offset, blur, apart)
     if patterns is not None:
-        return GapDensities.prepare(gaussians, offset, patterns, blur, apart)
+        return GapDensities(gaussians, offset, patterns, blur, apart)
     return Densities.prepare(gaussians, centre, offset, blur, apart, total_is_known)

@@ -22,10 +22,10 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.data.gaps import segments
+from sklearn_em.gaussian.about_means import AboutMeans
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL
-from sklearn_em.gaussian.features import Moments
-from sklearn_em.gaussian.log_prob import IMPOSSIBLE, LOG_2PI, NOTHING
+from sklearn_em.gaussian.log_prob import LOG_2PI, NOTHING
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
 # All patterns are prepared at once, up to so many numbers (32 MiB): one by one they take as long as the sums of some
@@ -117,75 +117,42 @@ class GapBuffer:
         return self._last[1]
 
 
-@dataclass(frozen=True, eq=False)
-class GapDensities:
-    """Everything about the components that all blocks of one pass over rows with gaps share.
+class GapDensities(AboutMeans):
+    """Densities of rows with gaps under covariance matrices.
+
+    Parameters
+    ----------
+    gaussians, offset, blur, apart
+        As in `Densities.prepare`.
+    patterns : ndarray of shape (P, p) of bool
+        What is missing, in every way that occurs.
 
     Attributes
     ----------
-    gaussians : Gaussians
-    moments : Moments
-        The moments that the structure needs.
-    constant : ndarray of shape (K,)
-        The log density of component k at its mean, of whole rows, plus the caller's offset.
-    reference : ndarray of shape (K, p)
-        The points about which moments are summed.
     root : ndarray of shape (G, p, p)
         P.
     prepared : dict
         All patterns by their bytes, if they are not too many: those with as many gaps together.
     """
 
-    gaussians: Gaussians
-    moments: Moments
-    constant: np.ndarray
-    reference: np.ndarray
-    root: np.ndarray
-    prepared: dict[bytes, tuple[Gaps, int]]
-
-    @classmethod
-    def prepare(
-        cls,
+    def __init__(
+        self,
         gaussians: Gaussians,
         offset: np.ndarray,
         patterns: np.ndarray,
         blur: np.ndarray | None = None,
         apart: np.ndarray | None = None,
-    ) -> Self:
-        """Compute what a pass needs; see `Densities.prepare`. `patterns` (P, p) say what is missing."""
-        form, p, means = gaussians.structure.form, gaussians.n_features, gaussians.means
-        constant = offset + (form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI)
-        if blur is not None:
-            constant -= 0.5 * (gaussians.precision_diagonal * blur).sum(axis=1)
-        reference = means if apart is None else np.where(np.isnan(apart), means, apart)
-        root = precision_root(gaussians)
-        moments = gaussians.structure.moments
-        return cls(gaussians, moments, np.maximum(constant, IMPOSSIBLE), reference, root, _prepared(root, patterns))
-
-    @property
-    def n_components(self) -> int:
-        """K."""
-        return len(self.constant)
+    ) -> None:
+        form, p = gaussians.structure.form, gaussians.n_features
+        at_mean = form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI
+        super().__init__(gaussians, offset + at_mean, blur, apart)
+        self.root = precision_root(gaussians)
+        self.prepared = _prepared(self.root, patterns)
 
     @property
     def numbers_per_row(self) -> int:
         """How many numbers a worker holds for each row of a block."""
         return (3 * self.n_components + 2) * self.gaussians.n_features + self.n_components
-
-    @property
-    def numbers_per_sum(self) -> int:
-        """How many numbers the statistics hold."""
-        return self.moments.length(self.gaussians.n_features) * self.n_components
-
-    @property
-    def fewest_rows(self) -> int:
-        """How many rows a block should have, if the data do."""
-        return 0
-
-    @property
-    def keeps_features(self) -> bool:
-        """Whether blocks look the same in every pass: they do not, about means that move."""
-        return False
 
     def buffer(self, length: int) -> GapBuffer:
         """Return room for one block after another."""
@@ -205,10 +172,6 @@ class GapDensities:
             out[:, places] += gaps.log_norm[i][:, None]
         block.z = z
         return out
-
-    def shared_term(self, block: GapBuffer) -> float:
-        """Return 0: nothing is left out."""
-        return 0.0
 
     def accumulator(self) -> "GapAccumulator":
         """Return zero sums."""

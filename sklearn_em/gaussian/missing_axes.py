@@ -5,15 +5,13 @@ times the responsibility. So rows of all patterns are summed together, about eac
 grows with the number of features as that of complete rows does.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 
+from sklearn_em.gaussian.about_means import AboutMeans
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.features import Moments
-from sklearn_em.gaussian.log_prob import IMPOSSIBLE, LOG_2PI, NOTHING
+from sklearn_em.gaussian.log_prob import LOG_2PI, NOTHING
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
 
@@ -42,41 +40,17 @@ class AxisGapBuffer:
         return z
 
 
-@dataclass(frozen=True, eq=False)
-class AxisGapDensities:
-    """Everything about the components that all blocks of one pass over rows with gaps share.
+class AxisGapDensities(AboutMeans):
+    """Densities of rows with gaps under diagonal covariances; the parameters are those of `Densities.prepare`."""
 
-    Attributes
-    ----------
-    gaussians : Gaussians
-        With diagonal covariances.
-    moments : Moments
-        The moments that the structure needs.
-    offset : ndarray of shape (K,)
-        Added to the log densities.
-    reference : ndarray of shape (K, p)
-        The points about which moments are summed.
-    """
-
-    gaussians: Gaussians
-    moments: Moments
-    offset: np.ndarray
-    reference: np.ndarray
-
-    @classmethod
-    def prepare(
-        cls,
+    def __init__(
+        self,
         gaussians: Gaussians,
         offset: np.ndarray,
         blur: np.ndarray | None = None,
         apart: np.ndarray | None = None,
-    ) -> Self:
-        """Compute what a pass needs; see `Densities.prepare`."""
-        if blur is not None:
-            offset = offset - 0.5 * (gaussians.precision_diagonal * blur).sum(axis=1)
-        means = gaussians.means
-        reference = means if apart is None else np.where(np.isnan(apart), means, apart)
-        return cls(gaussians, gaussians.structure.moments, np.maximum(offset, IMPOSSIBLE), reference)
+    ) -> None:
+        super().__init__(gaussians, offset, blur, apart)
 
     @cached_property
     def variances(self) -> np.ndarray:
@@ -86,29 +60,9 @@ class AxisGapDensities:
         return np.broadcast_to(diagonal, gaussians.means.shape)
 
     @property
-    def n_components(self) -> int:
-        """K."""
-        return len(self.offset)
-
-    @property
     def numbers_per_row(self) -> int:
         """How many numbers a worker holds for each row of a block."""
         return 4 * self.gaussians.n_features + self.n_components
-
-    @property
-    def numbers_per_sum(self) -> int:
-        """How many numbers the statistics hold."""
-        return self.moments.length(self.gaussians.n_features) * self.n_components
-
-    @property
-    def fewest_rows(self) -> int:
-        """How many rows a block should have, if the data do."""
-        return 0
-
-    @property
-    def keeps_features(self) -> bool:
-        """Whether blocks look the same in every pass: they do not, about means that move."""
-        return False
 
     def buffer(self, length: int) -> AxisGapBuffer:
         """Return room for one block after another."""
@@ -122,12 +76,8 @@ class AxisGapDensities:
             z *= z
             out[k] += (1 / self.variances[k]) @ z
         out *= -0.5
-        out += self.offset[:, None]
+        out += self.constant[:, None]
         return out
-
-    def shared_term(self, block: AxisGapBuffer) -> float:
-        """Return 0: nothing is left out."""
-        return 0.0
 
     def accumulator(self) -> "AxisGapAccumulator":
         """Return zero sums."""

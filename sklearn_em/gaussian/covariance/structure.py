@@ -86,14 +86,6 @@ class Structure:
         """Whether the structure looks the same from every side, so that all features must be scaled alike."""
         return self.group is SymmetryGroup.ROTATION
 
-    def prior_count(self, n_components: int) -> int:
-        """Return how often a prior on the covariances counts: once where the scatter of all is pooled, else for each.
-
-        A prior is a scale matrix and degrees of freedom, as if so many rows had been seen before. Where the M-step
-        pools the scatter into the one covariance that all share it is added once, else to each component's scatter.
-        """
-        return 1 if self.shared else n_components
-
     def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return the shape of `covariances_` and `precisions_`, in the form's natural form."""
         shape = self.form.natural_shape(n_components, n_features)
