@@ -313,6 +313,7 @@ def has_one_path(cell):
         slow=lambda cell: cell["dataset"] not in {"iris", "diabetes", "faithful"} or cell["G"] > 3,
     ),
 )
+@few_rows_are_fine
 def test_converged_log_likelihood(record, covariance_type):
     # From R's partition to where EM ends: up to 5,000 passes, and dozens of nats beyond mclust's default tolerance. R's
     # own stop leaves about 1e-8. R's VVE, whose M-step is another map, may go from the partition to another optimum:
