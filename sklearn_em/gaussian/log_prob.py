@@ -13,6 +13,7 @@ import numpy as np
 
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
+from sklearn_em.gaussian.kernel import Kernel
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -31,7 +32,7 @@ _FEW = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Densities:
+class Densities(Kernel):
     """Everything about the components that all blocks of one pass share.
 
     Attributes
@@ -125,16 +126,6 @@ class Densities:
             moments.coefficients(natural, precisions, p, theta[:, 1:-p])
             theta[:, -p:] = linear
         return cls(gaussians, moments, centre, constant, theta, tight, reference)
-
-    @property
-    def n_components(self) -> int:
-        """K."""
-        return len(self.constant)
-
-    @property
-    def numbers_per_sum(self) -> int:
-        """How many numbers the statistics hold."""
-        return self.moments.length(self.gaussians.n_features) * self.n_components
 
     @property
     def fewest_rows(self) -> int:

@@ -22,7 +22,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.data.gaps import segments
-from sklearn_em.gaussian.about_means import AboutMeans
+from sklearn_em.gaussian.about_means import AboutMeans, GapRows
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL
 from sklearn_em.gaussian.log_prob import LOG_2PI, NOTHING
@@ -76,15 +76,11 @@ def precision_root(gaussians: Gaussians) -> np.ndarray:
     return ELLIPSOIDAL.precision_cholesky(form.matrices(gaussians.covariances, gaussians.n_features))
 
 
-class GapBuffer:
-    """One block after another.
+class GapBuffer(GapRows):
+    """One block after another, pattern by pattern.
 
     Attributes
     ----------
-    rows : ndarray of shape (p, b)
-        The scaled rows, 0 where missing.
-    observed : ndarray of shape (p, b)
-        1 where observed, else 0.
     parts : list of (slice, Gaps, int)
         The places of the rows of a pattern that has gaps, and which pattern it is.
     z : ndarray of shape (K, p, b)
@@ -97,10 +93,9 @@ class GapBuffer:
         self.z = np.empty((densities.n_components, densities.gaussians.n_features, 0))
 
     def load(self, rows: np.ndarray, scale: np.ndarray, centre: np.ndarray) -> None:
-        """Take `rows` (b, p) times `scale` (p,); what they are taken about is each component's own mean."""
+        """Take `rows` (b, p), sorted by pattern; see `GapRows.load`."""
+        super().load(rows, scale, centre)
         missing = np.isnan(rows)
-        self.rows = np.where(missing, 0.0, rows * scale).T
-        self.observed = np.where(missing.T, 0.0, 1.0)
         self.parts = [
             (slice(start, stop), *self._pattern(missing[start]))
             for start, stop in segments(missing)

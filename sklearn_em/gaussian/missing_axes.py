@@ -9,29 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_em.gaussian.about_means import AboutMeans
-from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.about_means import AboutMeans, GapRows
 from sklearn_em.gaussian.log_prob import LOG_2PI, NOTHING
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
 
-class AxisGapBuffer:
-    """One block after another.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (p, b)
-        The scaled rows, 0 where missing.
-    observed : ndarray of shape (p, b)
-        1 where observed, else 0.
-    """
-
-    def load(self, rows: np.ndarray, scale: np.ndarray, centre: np.ndarray) -> None:
-        """Take `rows` (b, p) times `scale` (p,); what they are taken about is each component's own mean."""
-        missing = np.isnan(rows.T)
-        self.rows = rows.T * scale[:, None]
-        self.rows[missing] = 0.0
-        self.observed = np.where(missing, 0.0, 1.0)
+class AxisGapBuffer(GapRows):
+    """One block after another, about one component's mean after another's."""
 
     def about(self, point: np.ndarray) -> np.ndarray:
         """Return the rows less a point (p,), 0 where missing."""
@@ -41,16 +25,7 @@ class AxisGapBuffer:
 
 
 class AxisGapDensities(AboutMeans):
-    """Densities of rows with gaps under diagonal covariances; the parameters are those of `Densities.prepare`."""
-
-    def __init__(
-        self,
-        gaussians: Gaussians,
-        offset: np.ndarray,
-        blur: np.ndarray | None = None,
-        apart: np.ndarray | None = None,
-    ) -> None:
-        super().__init__(gaussians, offset, blur, apart)
+    """Densities of rows with gaps under diagonal covariances."""
 
     @cached_property
     def variances(self) -> np.ndarray:

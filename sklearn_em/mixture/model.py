@@ -16,9 +16,9 @@ from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
-from sklearn_em.gaussian.kernel import kernel
 from sklearn_em.gaussian.log_prob import MOST_FEATURES_FOR_PHI
 from sklearn_em.gaussian.m_step import Terms, lost_digits, m_step
+from sklearn_em.gaussian.prepared import prepared
 from sklearn_em.gaussian.statistics import GaussianStatistics, with_total
 from sklearn_em.mixture.e_step import log_likelihood, responsibilities
 from sklearn_em.mixture.m_step import Proportions
@@ -230,7 +230,7 @@ class GaussianMixtureModel:
     def _sum(self, params: MixtureParameters, apart: np.ndarray | None = None) -> MixtureStatistics:
         """Sum over all rows; where `apart` (K, p) is not NaN, a component's moments about this point."""
         source, problem, noise = self.source, self.problem, self.noise
-        densities = kernel(
+        densities = prepared(
             params.gaussians,
             problem.centre,
             params.log_weights,

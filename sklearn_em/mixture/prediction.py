@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Block, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import power_of_two_near
-from sklearn_em.gaussian.kernel import kernel
+from sklearn_em.gaussian.prepared import prepared
 from sklearn_em.mixture.e_step import log_density, log_likelihood, responsibilities
 from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
@@ -103,7 +103,7 @@ class Predictor:
             scale = np.full(p, scale.min())
         scaled = gaussians.rescale(scale)
         centre = self.params.weights @ scaled.means / max(self.params.weights.sum(), np.finfo(float).tiny)
-        densities = kernel(scaled, centre, self.params.log_weights, patterns=source.patterns)
+        densities = prepared(scaled, centre, self.params.log_weights, patterns=source.patterns)
         noise = None if self.noise is None else self.noise.rescale(scale)
         log_scale = np.log(scale)
         with np.errstate(over="ignore"):
