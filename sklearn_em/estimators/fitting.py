@@ -28,10 +28,9 @@ from sklearn_em.starts import (
     candidates,
     filled_sample,
     moves,
-    named,
     one_component,
     search,
-    without_labels,
+    unlabelled,
 )
 from sklearn_em.starts.ends import Candidate, Run, State
 
@@ -149,10 +148,11 @@ def fit_mixture(
                     # single one has nowhere to go.
                     if given.means is None and n_components > 1 and not _has_identities(model):
                         proposals = partial(moves, on_sample, space, rng=rng)
-                    if source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
-                        starts = _with_unlabelled(on_sample, space, starts, method, n_components, rng, stopping)
                     if model.is_decided:
                         starts = iter([[partial(_decided, model, make)] for make in next(starts)])
+                    elif source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
+                        blind = partial(unlabelled, on_sample, space, method, n_components, stopping, rng)
+                        starts = _with_second(starts, blind)
             return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
 
         try:
@@ -214,29 +214,10 @@ def _has_values_of_its_own(model: GaussianMixtureModel) -> bool:
     return model.terms.fixed is not None or not alike
 
 
-def _with_unlabelled(
-    on_sample: GaussianMixtureModel,
-    space: StartSpace,
-    starts: Iterator[Iterable[Candidate]],
-    method: str,
-    n_components: int,
-    rng: np.random.RandomState,
-    stopping: StoppingRule,
-) -> Iterator[Iterable[Candidate]]:
-    """Give the first start a second candidate: where EM ends without labels, its components named by them."""
-    evidence = space.evidence
-    assert evidence is not None
-
-    def make() -> MixtureParameters:
-        blind, anonymous = without_labels(on_sample, space)
-        own = np.random.RandomState(rng.randint(2**31 - 1))
-        makers = _starts(blind, anonymous, Given(), method, n_components, own)
-        proposals = partial(moves, blind, anonymous, rng=own)
-        run, _ = search(blind, blind, makers, proposals, 1, stopping)
-        return named(blind, space, evidence, run.params)
-
+def _with_second(starts: Iterator[Iterable[Candidate]], second: Candidate) -> Iterator[Iterable[Candidate]]:
+    """Give the first start one more candidate, in second place."""
     first = iter(next(starts))
-    yield chain(islice(first, 1), [make], first)
+    yield chain(islice(first, 1), [second], first)
     yield from starts
 
 

@@ -6,7 +6,7 @@ from sklearn_em.starts.gaps import filled_sample
 from sklearn_em.starts.moves import moves
 from sklearn_em.starts.search import search
 from sklearn_em.starts.space import StartSpace
-from sklearn_em.starts.unlabelled import named, without_labels
+from sklearn_em.starts.unlabelled import unlabelled
 
 __all__ = [
     "METHODS",
@@ -16,8 +16,7 @@ __all__ = [
     "candidates",
     "filled_sample",
     "moves",
-    "named",
     "one_component",
     "search",
-    "without_labels",
+    "unlabelled",
 ]

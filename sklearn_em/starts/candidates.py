@@ -12,7 +12,7 @@ from sklearn_em.gaussian.m_step import covariances_alone
 from sklearn_em.gaussian.statistics import GaussianStatistics, about_own_means
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
 from sklearn_em.starts.identities import Cells, Identities
-from sklearn_em.starts.kmeans import draw, lloyd, seed, squared_distances
+from sklearn_em.starts.kmeans import draw, lloyd, membership, nearest_of_all, seed, squared_distances
 from sklearn_em.starts.space import StartSpace
 
 # The noise's share of the weight at the start: enough for EM to find what belongs to it.
@@ -111,8 +111,8 @@ def candidates(
     identities = Identities.of(space, model.terms.fixed, n_components)
     if given.means is not None:
         distances = squared_distances(space.metrics[0], space.placed(space.metrics[0], given.means))
-        labels = distances.argmin(axis=0) if identities is None else identities.nearest(distances)
-        yield partial(from_partition, model, space, Cells(labels, given.means, given.means), given)
+        nearest = nearest_of_all if identities is None else identities.nearest
+        yield partial(from_partition, model, space, Cells(nearest(distances), given.means, given.means), given)
         return
     seen: list[tuple[np.ndarray, Callable[[], MixtureParameters]]] = []
     for points in space.metrics + space.metrics[::-1]:
@@ -142,11 +142,9 @@ def one_component(model: GaussianMixtureModel, filled: np.ndarray) -> MixturePar
 
 def from_partition(model: GaussianMixtureModel, space: StartSpace, partition: Cells, given: Given) -> MixtureParameters:
     """Return the parameters that a partition of the sample starts EM from."""
-    structure, n_components = model.structure, len(partition.spare)
-    member = np.zeros((n_components, len(space.rows)))
-    placed = np.flatnonzero(partition.labels >= 0)
+    structure = model.structure
     # A prior counts in units of the data's weights.
-    member[partition.labels[placed], placed] = space.weight[placed] * model.problem.weight
+    member = membership(partition.labels, space.weight * model.problem.weight, len(partition.spare))
     statistics = about_own_means(structure.moments, space.rows, member)
     one = _pooled(statistics)
     previous = _alike(model, one, partition.spare)

@@ -15,10 +15,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from sklearn_em.gaussian.m_step import FixedGaussians
-from sklearn_em.starts.kmeans import centroids, squared_distances
+from sklearn_em.starts.kmeans import centroids, lloyd, membership, squared_distances
 from sklearn_em.starts.space import StartSpace
-
-_PASSES = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,26 +95,13 @@ class Identities:
         means = cells.means
         if means is not None:
             means = np.where(anchored[:, None], self.means, means[cluster])
-        return Cells(self._moved(space, points, centres), spare, means)
+        labels = lloyd(points, space.weight, centres, self.nearest, self.is_fixed[:, None])
+        return Cells(labels, spare, means)
 
     def _matched(self, space: StartSpace, centres: np.ndarray, anchors: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Return which cluster each component is to have: far from no anchor, with few rows that are forbidden."""
-        n_components = len(centres)
-        member = np.zeros((n_components, len(labels)))
-        member[labels, np.arange(len(labels))] = space.weight
         cost = np.nan_to_num(squared_distances(centres, anchors), nan=0.0)
-        forbidden = ~self.allowed @ member.T
+        forbidden = ~self.allowed @ membership(labels, space.weight, len(centres)).T
         # Any forbidden row costs more than all distances.
         cost = cost / max(float(cost.sum()), 1.0) + forbidden / space.weight.min()
         return np.asarray(linear_sum_assignment(cost)[1])
-
-    def _moved(self, space: StartSpace, points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-        labels = self.nearest(squared_distances(points, centres))
-        for _ in range(_PASSES):
-            placed = labels >= 0
-            moved = centroids(points[placed], space.weight[placed], labels[placed], len(centres))
-            centres = np.where(np.isnan(moved) | self.is_fixed[:, None], centres, moved)
-            before, labels = labels, self.nearest(squared_distances(points, centres))
-            if (labels == before).all():
-                break
-        return labels

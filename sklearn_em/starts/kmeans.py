@@ -9,9 +9,13 @@ Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding";
 quantization in PCM".
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sklearn_em.starts.space import rounded
+
+_MOST_PASSES = 30
 
 
 def squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -46,21 +50,50 @@ def seed(points: np.ndarray, weight: np.ndarray, n_clusters: int, rng: np.random
     return chosen
 
 
+def membership(labels: np.ndarray, weight: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Return the weight of each row in the cluster of its label, 0 elsewhere (K, m); a label of -1 is in none."""
+    member = np.zeros((n_clusters, len(labels)))
+    placed = np.flatnonzero(labels >= 0)
+    member[labels[placed], placed] = weight[placed]
+    return member
+
+
 def centroids(points: np.ndarray, weight: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
     """Return the weighted mean of each cluster, (K, r); NaN where a cluster is empty."""
-    member = np.zeros((n_clusters, len(points)))
-    member[labels, np.arange(len(points))] = weight
+    member = membership(labels, weight, n_clusters)
     with np.errstate(invalid="ignore"):
         return (member @ points) / member.sum(axis=1)[:, None]
 
 
-def lloyd(points: np.ndarray, weight: np.ndarray, centres: np.ndarray, max_iter: int = 30) -> np.ndarray:
-    """Move centres until no row changes its cluster, and return the labels (m,)."""
-    labels = squared_distances(points, centres).argmin(axis=0)
-    for _ in range(max_iter):
+def nearest_of_all(distances: np.ndarray) -> np.ndarray:
+    """Return the cluster at the least distance (K, m)."""
+    return distances.argmin(axis=0)
+
+
+def lloyd(
+    points: np.ndarray,
+    weight: np.ndarray,
+    centres: np.ndarray,
+    nearest: Callable[[np.ndarray], np.ndarray] = nearest_of_all,
+    is_held: np.ndarray | bool = False,
+) -> np.ndarray:
+    """Move centres until no row changes its cluster, and return the labels (m,).
+
+    Parameters
+    ----------
+    points : ndarray of shape (m, r)
+    weight : ndarray of shape (m,)
+    centres : ndarray of shape (K, r)
+    nearest : callable, optional
+        From distances (K, m) to the cluster of each row, -1 for none.
+    is_held : ndarray of shape (K, 1) of bool, optional
+        Which centres stay where they are.
+    """
+    labels = nearest(squared_distances(points, centres))
+    for _ in range(_MOST_PASSES):
         moved = centroids(points, weight, labels, len(centres))
-        centres = np.where(np.isnan(moved), centres, moved)
-        before, labels = labels, squared_distances(points, centres).argmin(axis=0)
+        centres = np.where(np.isnan(moved) | is_held, centres, moved)
+        before, labels = labels, nearest(squared_distances(points, centres))
         if (labels == before).all():
             break
     return labels
