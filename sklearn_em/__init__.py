@@ -1,8 +1,31 @@
 """Expectation-maximisation for Python."""
 
+from importlib import import_module
+from typing import Any
+
 from sklearn_em.estimators import FixedParameters, GaussianMixtureEM, GaussianMixturePrior
 from sklearn_em.gaussian.covariance import Factor
 
-__all__ = ["Factor", "FixedParameters", "GaussianMixtureEM", "GaussianMixturePrior", "__version__"]
+# Loaded when first asked for: what a fit does not need does not slow its import down.
+_ON_DEMAND: dict[str, str] = {}
+
+__all__ = [
+    "Factor",
+    "FixedParameters",
+    "GaussianMixtureEM",
+    "GaussianMixturePrior",
+    "__version__",
+    *_ON_DEMAND,
+]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return getattr(import_module(_ON_DEMAND[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})

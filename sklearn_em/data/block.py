@@ -62,6 +62,11 @@ class ArraySource:
         return self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
 
     @property
+    def kept_rows(self) -> np.ndarray:
+        """The rows of positive weight."""
+        return self.rows if self.weight is None or self.weight.all() else self.rows[self.weight > 0]
+
+    @property
     def n_features(self) -> int:
         """The number of columns."""
         return self.rows.shape[1]

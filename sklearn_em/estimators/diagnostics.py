@@ -26,7 +26,8 @@ class Diagnostics:
     condition_number : ndarray of shape (n_components,)
         The largest over the smallest eigenvalue of the covariance, with features in units of their own spread.
     smallest_relative_eigenvalue : ndarray of shape (n_components,)
-        The smallest eigenvalue, in the same units: the share of the data's variance in the thinnest direction.
+        The smallest eigenvalue, in the same units: how thin the component is. A feature's spread is its variance, or
+        its squared robust scale if that is smaller.
     certain_share : ndarray of shape (n_components,)
         The share of a component's mass that comes from rows with at least 0.95 of themselves in it; 0 without mass.
     n_failed_starts : int

@@ -16,17 +16,15 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, Status, StoppingRule
 from sklearn_em.estimators.checks import (
-    check_fixed,
-    check_known_labels,
     check_means,
     check_observed,
     check_precisions,
-    check_prior,
     check_sample_weight,
     check_weights,
     unchanged_on_error,
 )
 from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
+from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import print_records, printer
 from sklearn_em.gaussian.components import Gaussians
@@ -501,8 +499,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             )
         rng = check_random_state(random_state if random_state is not None else self._own_random_state())
         with Workers(self.n_jobs) as workers:
-            draws = [conditional_draws(params, self._noise, source, workers, rng) for _ in range(n_draws)]
-        return np.stack(draws).astype(rows.dtype, copy=False)
+            draws = conditional_draws(params, self._noise, source, workers, int(n_draws), rng)
+        return draws.astype(rows.dtype, copy=False)
 
     def covariance_matrices(self) -> np.ndarray:
         """Return the covariance of every component as a matrix, whatever the structure.
@@ -638,7 +636,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             Options(
                 reg_covar=self.reg_covar,
                 noise=has_noise,
-                noise_log_volume=None if isinstance(self.noise, bool | np.bool_) else float(self.noise),
+                noise_log_volume=self._given_log_volume,
                 prior=prior,
                 fixed=fixed,
                 proportions=proportions,
@@ -748,6 +746,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         gaussians = Gaussians.from_precision_cholesky(structure, means, factors)
         return MixtureParameters(weights, gaussians, self.noise_weight_)
 
+    @property
+    def _given_log_volume(self) -> float | None:
+        """The log volume of the noise, if it is not to be taken from the data."""
+        return None if isinstance(self.noise, bool | np.bool_) else float(self.noise)
+
     def _all_weights(self, params: MixtureParameters) -> np.ndarray:
         """Return the weights of the components and of the noise."""
         return np.append(params.weights, params.noise_weight)
@@ -764,7 +767,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             free_covariances -= 0 if structure.shared else np.count_nonzero(fixed.is_covariance)
         of_covariances = structure.n_parameters(free_covariances, p) if free_covariances else 0
         # The noise has a weight, and a volume if that is taken from the data: mclust's count.
-        of_noise = 0 if self._noise is None else 1 + isinstance(self.noise, bool | np.bool_)
+        of_noise = 0 if self._noise is None else 1 + (self._given_log_volume is None)
         return int(of_covariances + free_means * p + max(free_weights - 1, 0) + of_noise)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:

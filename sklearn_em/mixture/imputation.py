@@ -1,6 +1,6 @@
 """What missing values are expected to be, or could be, given what is observed of their rows."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,8 +13,28 @@ from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 
-# Conditional means (K, b, m) of rows of one pattern, the pattern, and responsibilities (C, b), to values (b, m).
-_Fill = Callable[[np.ndarray, Gaps, np.ndarray], np.ndarray]
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The rows of one pattern, b in number, that lack m features.
+
+    Attributes
+    ----------
+    cells : tuple of ndarray
+        The places of the missing values in the table, (b, m).
+    missing : ndarray of shape (m,) of int
+    means : ndarray of shape (K, b, m)
+        The conditional means.
+    root : ndarray of shape (G, m, m)
+        Roots of the conditional covariances.
+    resp : ndarray of shape (C, b)
+    """
+
+    cells: tuple[np.ndarray, ...]
+    missing: np.ndarray
+    means: np.ndarray
+    root: np.ndarray
+    resp: np.ndarray
 
 
 def conditional_means(
@@ -26,60 +46,61 @@ def conditional_means(
     ----------
     Ghahramani and Jordan (1994), "Supervised learning from incomplete data via an EM approach", section 3.
     """
-    K = params.weights.size
-
-    def expected(means: np.ndarray, gaps: Gaps, resp: np.ndarray) -> np.ndarray:
-        values = np.einsum("kb,kbm->bm", resp[:K], means)
+    rows, K = source.rows.astype(float), params.weights.size
+    for part in _parts(params, noise, source, workers):
+        values = np.einsum("kb,kbm->bm", part.resp[:K], part.means)
         if noise is not None:
-            values += resp[K][:, None] * ((noise.low + noise.high) / 2)[gaps.missing[0]]
-        return values
-
-    return _filled(params, noise, source, workers, expected)
+            values += part.resp[K][:, None] * ((noise.low + noise.high) / 2)[part.missing]
+        rows[part.cells] = values
+    return rows
 
 
 def conditional_draws(
-    params: MixtureParameters, noise: Noise | None, source: ArraySource, workers: Workers, rng: np.random.RandomState
+    params: MixtureParameters,
+    noise: Noise | None,
+    source: ArraySource,
+    workers: Workers,
+    n_draws: int,
+    rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Return the rows (n, p) with a draw from the conditional distribution of what is missing in each.
+    """Return tables (n_draws, n, p) with draws from the conditional distribution of what is missing in each row.
 
     References
     ----------
     Little and Rubin (2002), "Statistical Analysis with Missing Data", section 10.2: multiple imputation.
     """
-    K = params.weights.size
-
-    def drawn(means: np.ndarray, gaps: Gaps, resp: np.ndarray) -> np.ndarray:
-        n_rows, missing = resp.shape[1], gaps.missing[0]
-        share = np.cumsum(resp, axis=0)
-        component = np.minimum((rng.uniform(size=n_rows) * share[-1] >= share).sum(axis=0), len(resp) - 1)
-        roots = np.broadcast_to(gaps.inverse[0], (K, len(missing), len(missing)))
-        result = np.empty((n_rows, len(missing)))
-        normal = rng.standard_normal(result.shape)
-        for k in range(K):
-            own = component == k
-            result[own] = means[k, own] + normal[own] @ roots[k].T
-        if noise is not None:
-            lost = component == K
-            result[lost] = rng.uniform(noise.low[missing], noise.high[missing], size=(lost.sum(), len(missing)))
-        return result
-
-    return _filled(params, noise, source, workers, drawn)
+    tables = np.repeat(source.rows[None].astype(float), n_draws, axis=0)
+    parts = _parts(params, noise, source, workers)
+    for table in tables:
+        for part in parts:
+            table[part.cells] = _drawn(part, noise, rng)
+    return tables
 
 
-def _filled(
-    params: MixtureParameters, noise: Noise | None, source: ArraySource, workers: Workers, fill: _Fill
-) -> np.ndarray:
-    rows = source.rows.astype(float)
+def _drawn(part: _Part, noise: Noise | None, rng: np.random.RandomState) -> np.ndarray:
+    """Draw the missing values (b, m)."""
+    K, n_rows, n_missing = part.means.shape
+    share = np.cumsum(part.resp, axis=0)
+    component = np.minimum((rng.uniform(size=n_rows) * share[-1] >= share).sum(axis=0), len(share) - 1)
+    result, normal = np.empty((n_rows, n_missing)), rng.standard_normal((n_rows, n_missing))
+    for k in range(K):
+        own = component == k
+        result[own] = part.means[k, own] + normal[own] @ part.root[min(k, len(part.root) - 1)].T
+    if noise is not None:
+        lost = component == K
+        low, high = noise.low[part.missing], noise.high[part.missing]
+        result[lost] = rng.uniform(low, high, size=(lost.sum(), n_missing))
+    return result
+
+
+def _parts(params: MixtureParameters, noise: Noise | None, source: ArraySource, workers: Workers) -> list[_Part]:
+    """Return what is known of the missing values, pattern by pattern, in the order of the blocks."""
     root, mu = precision_root(params.gaussians), params.gaussians.means
 
-    def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> tuple[Block, np.ndarray]:
+    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> list[_Part]:
         responsibilities(joint)
-        return block, joint.copy()
-
-    # Blocks come back in their order, so that draws do not depend on who was faster.
-    for block, resp in Predictor(params, workers, noise).each_block(source, write):
+        missing, found = np.isnan(block.rows), []
         places = np.arange(source.n_rows)[block.places]
-        missing = np.isnan(block.rows)
         for start, stop in segments(missing):
             if missing[start].any():
                 gaps = Gaps.of(root, missing[start : start + 1])
@@ -87,5 +108,8 @@ def _filled(
                 z = np.nan_to_num(block.rows[start:stop].T - mu[:, :, None], nan=0.0)
                 gaps.fill(0, root.swapaxes(1, 2) @ z, z)
                 means = z[:, m].swapaxes(1, 2) + mu[:, None, m]
-                rows[np.ix_(places[start:stop], m)] = fill(means, gaps, resp[:, start:stop])
-    return rows
+                cells = np.ix_(places[start:stop], m)
+                found.append(_Part(cells, m, means, gaps.inverse[0], joint[:, start:stop].copy()))
+        return found
+
+    return [part for parts in Predictor(params, workers, noise).each_block(source, of_block) for part in parts]

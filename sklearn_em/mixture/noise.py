@@ -57,7 +57,7 @@ class Noise:
             middle, half = (low + high) / 2, np.exp(np.where(counts, log_grown, 0.0)) * (high - low) / 2
             log_sides, low, high = np.where(counts, log_sides + log_grown, 0.0), middle - half, middle + half
         noise = cls(log_sides, low, high, np.eye(p), np.array([low, high]))
-        if log_volume is not None or _has_gaps_that_count(source):
+        if log_volume is not None or (source.has_gaps and np.isnan(source.kept_rows).any()):
             return noise
         # One factor for all features, so that axes stay principal and nothing overflows.
         unit, c = float(problem.scale.min()), np.flatnonzero(counts)
@@ -97,10 +97,3 @@ class Noise:
         """Draw rows (n, p), in the data's units."""
         along = rng.uniform(self.sides[0], self.sides[1], size=(n_rows, len(self.low)))
         return along @ self.axes.T
-
-
-def _has_gaps_that_count(source: ArraySource) -> bool:
-    if not source.has_gaps:
-        return False
-    rows = source.rows if source.weight is None else source.rows[source.weight > 0]
-    return bool(np.isnan(rows).any())
