@@ -7,7 +7,14 @@ from sklearn_em.estimators import FixedParameters, GaussianMixtureEM, GaussianMi
 from sklearn_em.gaussian.covariance import Factor
 
 # Loaded when first asked for: what a fit does not need does not slow its import down.
-_ON_DEMAND: dict[str, str] = {}
+_ON_DEMAND: dict[str, str] = {
+    "BootstrapLikelihoodRatioResult": "sklearn_em.selection",
+    "WholeSample": "sklearn_em.selection",
+    "aic_scorer": "sklearn_em.selection",
+    "bic_scorer": "sklearn_em.selection",
+    "bootstrap_likelihood_ratio_test": "sklearn_em.selection",
+    "icl_scorer": "sklearn_em.selection",
+}
 
 __all__ = [
     "Factor",
