@@ -160,6 +160,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior.
     lower_bounds_ : list of float
         The objective of the best start, beginning with the start itself: entry i is after i iterations.
+    accelerated_steps_ : list of int
+        The indices of `lower_bounds_` that were reached by an accepted jump of the acceleration; empty for plain EM. A
+        jump that was undone leaves the parameters where they were, so that its entry repeats the one before.
     starts_ : list of StartRecord
         For each start its objective, number of iterations, status, and the status in words or why it failed.
     diagnostics_ : Diagnostics
@@ -677,6 +680,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.n_iter_ = best.n_iter
         self.lower_bound_ = best.objective
         self.lower_bounds_ = list(best.trace)
+        self.accelerated_steps_ = list(best.accelerated_steps)
         self.starts_ = fitted.records
         self.diagnostics_ = fitted.diagnostics
         if isinstance(self.random_state, Integral):
