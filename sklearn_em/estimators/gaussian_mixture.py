@@ -396,7 +396,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             each = self.score_samples(X)
             if not np.isnan(np.sum(X)):
                 return float(each.mean())
-        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
         return log_likelihood / weight
 
     def aic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -412,7 +412,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         -------
         aic : float
         """
-        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        log_likelihood, _ = self._summed(X, sample_weight, Predictor.log_likelihood)
         return -2 * log_likelihood + 2 * self._n_parameters()
 
     def bic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -429,7 +429,31 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         -------
         bic : float
         """
-        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
+        return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
+
+    def icl(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the integrated completed likelihood criterion on X; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            n is then the sum of weights.
+
+        Returns
+        -------
+        icl : float
+            BIC - 2 sum_i w_i log max_k r_ik, the noise being one of the k: never below BIC, and far above it where
+            components overlap. R's mclust has the opposite sign.
+
+        References
+        ----------
+        Biernacki, Celeux and Govaert (2000), "Assessing a mixture model for clustering with the integrated completed
+        likelihood", equation 11.
+        """
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.classification_log_likelihood)
         return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
 
     def impute(
@@ -727,10 +751,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             result = what(Predictor(self._parameters(), workers, self._noise), source_of(rows))
         return result if result.dtype.kind == "i" else result.astype(rows.dtype, copy=False)
 
-    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """Return the weighted sum of log densities and the sum of weights."""
+    def _summed(self, X: ArrayLike, sample_weight: ArrayLike | None, what: Any) -> tuple[float, float]:
+        """Return a weighted sum over the rows, and the sum of weights."""
         rows = self._validated(X)
         source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
         with Workers(self.n_jobs) as workers:
-            log_likelihood = Predictor(self._parameters(), workers, self._noise).log_likelihood(source)
-        return log_likelihood, float(source.n_rows if source.weight is None else source.weight.sum())
+            total = what(Predictor(self._parameters(), workers, self._noise), source)
+        return total, float(source.n_rows if source.weight is None else source.weight.sum())
