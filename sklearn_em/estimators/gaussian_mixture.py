@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
+from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, Status, StoppingRule
@@ -24,10 +25,11 @@ from sklearn_em.estimators.checks import (
     check_weights,
     unchanged_on_error,
 )
-from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
+from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import print_records, printer
+from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
 from sklearn_em.mixture import MixtureParameters
@@ -613,46 +615,58 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         return structure_of(self.covariance_type)
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
-        rows: np.ndarray = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
-        )
+        rows, source = self._checked(X, sample_weight, known_labels)
         structure, K, p = self._structure, self.n_components, rows.shape[1]
-        structure.check(p)
-        has_noise = self.noise is not False
-        weight = check_sample_weight(sample_weight, len(rows))
-        evidence = check_known_labels(known_labels, len(rows), K, has_noise)
-        prior = check_prior(self.prior, structure, p)
-        fixed, proportions = check_fixed(self.fixed, self.weights, structure, K, p)
-        if weight is not None and prior is None:
-            # A power of two, so exact: weights of any size neither overflow nor underflow.
-            weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
-        source = source_of(rows, weight, evidence)
-        check_observed(source, K, sample_weight is not None)
-        fitted = fit_mixture(
-            source,
-            structure,
-            Options(
-                reg_covar=self.reg_covar,
-                noise=has_noise,
-                noise_log_volume=self._given_log_volume,
-                prior=prior,
-                fixed=fixed,
-                proportions=proportions,
-            ),
-            n_components=K,
-            method=self.init_params,
-            given=self._given(p),
-            n_init=self.n_init,
-            rng=check_random_state(self.random_state),
-            stopping=StoppingRule(float(self.tol), int(self.max_iter)),
-            accelerator=Squarem() if self._accelerates() else None,
-            callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
-            n_jobs=self.n_jobs,
-        )
+        options, given = self._options(p), self._given(p)
+        with Workers(self.n_jobs) as workers:
+            fitted = fit_mixture(
+                Setting.of(source, options, K, structure.one_scale, workers),
+                structure,
+                options,
+                n_components=K,
+                method=self.init_params,
+                given=given,
+                n_init=self.n_init,
+                rng=check_random_state(self.random_state),
+                stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+                accelerator=Squarem() if self._accelerates() else None,
+                callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+            )
         if self.verbose:
             print_records(fitted.records)
         self._publish(fitted, rows.dtype)
         self._warn(fitted)
+
+    def _checked(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None
+    ) -> tuple[np.ndarray, ArraySource]:
+        """Return the rows as they are given, and with what is known of them."""
+        rows: np.ndarray = validate_data(
+            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
+        )
+        weight = check_sample_weight(sample_weight, len(rows))
+        evidence = check_known_labels(known_labels, len(rows), self.n_components, self.noise is not False)
+        if weight is not None and self.prior is None:
+            # A power of two, so exact: weights of any size neither overflow nor underflow.
+            weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
+        source = source_of(rows, weight, evidence)
+        check_observed(source, self.n_components, sample_weight is not None)
+        return rows, source
+
+    def _options(self, n_features: int) -> Options:
+        """Return what the parameters say about the model beside its size."""
+        structure = self._structure
+        structure.check(n_features)
+        prior = check_prior(self.prior, structure, n_features)
+        fixed, proportions = check_fixed(self.fixed, self.weights, structure, self.n_components, n_features)
+        return Options(
+            reg_covar=self.reg_covar,
+            noise=self.noise is not False,
+            noise_log_volume=self._given_log_volume,
+            prior=prior,
+            fixed=fixed,
+            proportions=proportions,
+        )
 
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
