@@ -614,7 +614,13 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     def _structure(self) -> Structure:
         return structure_of(self.covariance_type)
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
+    def _fit(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None,
+        known_labels: ArrayLike | None,
+        found: MixtureParameters | None = None,
+    ) -> None:
         rows, source = self._checked(X, sample_weight, known_labels)
         structure, K, p = self._structure, self.n_components, rows.shape[1]
         options, given = self._options(p), self._given(p)
@@ -631,6 +637,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                 stopping=StoppingRule(float(self.tol), int(self.max_iter)),
                 accelerator=Squarem() if self._accelerates() else None,
                 callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+                found=found,
             )
         if self.verbose:
             print_records(fitted.records)
@@ -690,7 +697,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self._noise = noise
 
     def _warn(self, fitted: Fitted) -> None:
-        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(fitted.spurious).tolist()
+        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(self.diagnostics_.is_spurious).tolist()
         if not self.converged_ and self.max_iter > 0:
             which = f" It was components {collapsed}." if collapsed else ""
             warnings.warn(str(self.status_) + which, ConvergenceWarning, stacklevel=5)
@@ -756,8 +763,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         """Return the number of free parameters."""
         structure, (K, p) = self._structure, self.means_.shape
         fixed, shares = check_fixed(self.fixed, self.weights, structure, K, p)
-        n_of_noise = 0 if self._noise is None else 1 + (self._given_log_volume is None)
-        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=n_of_noise)
+        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=self._n_parameters_of_noise)
+
+    @property
+    def _n_parameters_of_noise(self) -> int:
+        return 0 if self.noise is False else 1 + (self._given_log_volume is None)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
