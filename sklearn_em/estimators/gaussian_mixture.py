@@ -63,8 +63,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         weight. 0 runs exactly `max_iter` iterations.
     reg_covar : float or "auto", default="auto"
         What each row is blurred by: the variance added to every feature. "auto" is 1e-6 times each feature's
-        variance (or squared robust scale, if that is smaller), so that units do not matter. A float is in squared
-        units of the data, as in scikit-learn.
+        variance (or squared robust scale, if that is smaller), so that units do not matter; for structures that know
+        rotations but no units ("EII", "VII", "EVE", "VVE", "EEV", "VEV"), 1e-6 times the variance in the direction in
+        which the data are thinnest. A float is in squared units of the data, as in scikit-learn.
     noise : bool or float, default=False
         Whether rows may belong to no component but to a uniform density over the box of the data: the smaller of the
         box along the features and the one along the principal components; constant features do not count. A float is

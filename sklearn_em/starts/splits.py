@@ -65,7 +65,7 @@ def splits(
     sides, gains = _straight(z, weight, prior, min_rows * row, _directions(z, weight, rng))
     if len(sides) and len(z) * z.size <= _MOST_PRODUCTS:
         sides, gains = _refined(z, weight, prior, min_rows * row, sides)
-    heavier = (sides @ weight) >= 0.5 * weight.sum()
+    heavier = rounded(sides @ weight / weight.sum()) >= 0.5
     sides = np.where(heavier[:, None], sides, ~sides)
     found: list[Split] = []
     for place in np.argsort(-rounded(gains / weight.sum()), kind="stable"):
