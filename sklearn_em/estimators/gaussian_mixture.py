@@ -1,7 +1,6 @@
 """GaussianMixtureEM: the Gaussian mixture with scikit-learn's interface."""
 
 import warnings
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -13,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
+from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, Status, StoppingRule
@@ -32,11 +32,12 @@ from sklearn_em.estimators.conversion import (
     params_of,
     to_sklearn,
 )
-from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
+from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import print_records, printer
+from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.estimators.summary import Summary, summarise
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
@@ -157,6 +158,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior.
     lower_bounds_ : list of float
         The objective of the best start, beginning with the start itself: entry i is after i iterations.
+    accelerated_steps_ : list of int
+        The indices of `lower_bounds_` that were reached by an accepted jump of the acceleration; empty for plain EM. A
+        jump that was undone leaves the parameters where they were, so that its entry repeats the one before.
     starts_ : list of StartRecord
         For each start its objective, number of iterations, status, and the status in words or why it failed.
     diagnostics_ : Diagnostics
@@ -770,50 +774,68 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     def _structure(self) -> Structure:
         return structure_of(self.covariance_type)
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
-        rows: np.ndarray = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
-        )
+    def _fit(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None,
+        known_labels: ArrayLike | None,
+        found: MixtureParameters | None = None,
+    ) -> None:
+        rows, source = self._checked(X, sample_weight, known_labels)
         structure, K, p = self._structure, self.n_components, rows.shape[1]
-        structure.check(p)
-        has_noise = self.noise is not False
-        weight = check_sample_weight(sample_weight, len(rows))
-        evidence = check_known_labels(known_labels, len(rows), K, has_noise)
-        prior = check_prior(self.prior, structure, p)
-        fixed, proportions = check_fixed(self.fixed, self.weights, structure, K, p)
-        exponent = 0
-        if weight is not None and prior is None:
-            # A power of two, so exact: weights of any size neither overflow nor underflow.
-            exponent = 1 - np.frexp(weight.max())[1]
-            weight = np.ldexp(weight, exponent)
-        source = source_of(rows, weight, evidence)
-        check_observed(source, K, sample_weight is not None)
-        fitted = fit_mixture(
-            source,
-            structure,
-            Options(
-                reg_covar=self.reg_covar,
-                noise=has_noise,
-                noise_log_volume=self._given_log_volume,
-                prior=prior,
-                fixed=fixed,
-                proportions=proportions,
-            ),
-            n_components=K,
-            method=self.init_params,
-            given=self._given(p),
-            n_init=self.n_init,
-            rng=check_random_state(self.random_state),
-            stopping=StoppingRule(float(self.tol), int(self.max_iter)),
-            accelerator=Squarem() if self._accelerates() else None,
-            callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
-            n_jobs=self.n_jobs,
-        )
+        options, given = self._options(p), self._given(p)
+        with Workers(self.n_jobs) as workers:
+            fitted = fit_mixture(
+                Setting.of(source, options, K, structure.one_scale, workers),
+                structure,
+                options,
+                n_components=K,
+                method=self.init_params,
+                given=given,
+                n_init=self.n_init,
+                rng=check_random_state(self.random_state),
+                stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+                accelerator=Squarem() if self._accelerates() else None,
+                callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+                found=found,
+            )
         if self.verbose:
             print_records(fitted.records)
         self._publish(fitted, rows.dtype)
-        self.diagnostics_ = replace(fitted.diagnostics, mass=np.ldexp(fitted.diagnostics.mass, -exponent))
         self._warn(fitted)
+
+    def _checked(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None
+    ) -> tuple[np.ndarray, ArraySource]:
+        """Return the rows as they are given, and with what is known of them."""
+        rows: np.ndarray = validate_data(
+            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
+        )
+        weight = check_sample_weight(sample_weight, len(rows))
+        evidence = check_known_labels(known_labels, len(rows), self.n_components, self.noise is not False)
+        unit = 1.0
+        if weight is not None and self.prior is None:
+            # A power of two, so exact: weights of any size neither overflow nor underflow.
+            unit = np.ldexp(1.0, np.frexp(weight.max())[1] - 1)
+            weight = weight / unit
+        source = source_of(rows, weight, evidence, unit)
+        check_observed(source, self.n_components, sample_weight is not None)
+        return rows, source
+
+    def _options(self, n_features: int) -> Options:
+        """Return what the parameters say about the model beside its size."""
+        structure = self._structure
+        structure.check(n_features)
+        prior = check_prior(self.prior, structure, n_features)
+        fixed, proportions = check_fixed(self.fixed, self.weights, structure, self.n_components, n_features)
+        return Options(
+            reg_covar=self.reg_covar,
+            noise=self.noise is not False,
+            noise_log_volume=self._given_log_volume,
+            prior=prior,
+            fixed=fixed,
+            proportions=proportions,
+        )
 
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
@@ -824,7 +846,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.n_iter_ = best.n_iter
         self.lower_bound_ = best.objective
         self.lower_bounds_ = list(best.trace)
+        self.accelerated_steps_ = list(best.accelerated_steps)
         self.starts_ = fitted.records
+        self.diagnostics_ = fitted.diagnostics
 
     def _publish_parameters(self, params: MixtureParameters, noise: Noise | None, dtype: np.dtype) -> None:
         for name in (*OF_SOME_MODELS, "_sampler"):
@@ -833,7 +857,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self._noise = noise
 
     def _warn(self, fitted: Fitted) -> None:
-        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(fitted.spurious).tolist()
+        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(self.diagnostics_.is_spurious).tolist()
         if not self.converged_ and self.max_iter > 0:
             which = f" It was components {collapsed}." if collapsed else ""
             warnings.warn(str(self.status_) + which, ConvergenceWarning, stacklevel=5)
@@ -904,8 +928,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         """Return the number of free parameters."""
         structure, (K, p) = self._structure, self.means_.shape
         fixed, shares = check_fixed(self.fixed, self.weights, structure, K, p)
-        n_of_noise = 0 if self._noise is None else 1 + (self._given_log_volume is None)
-        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=n_of_noise)
+        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=self._n_parameters_of_noise)
+
+    @property
+    def _n_parameters_of_noise(self) -> int:
+        return 0 if self.noise is False else 1 + (self._given_log_volume is None)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
