@@ -255,6 +255,7 @@ def test_given_parameters_are_a_fit_without_iterations_there():
     assert not theirs.converged_
     assert theirs.n_iter_ == len(theirs.lower_bounds_) == 0
     assert_same_model(theirs, ours, X)
+    assert not hasattr(GaussianMixtureEM.from_sklearn(theirs), "lower_bound_")
     theirs.set_params(warm_start=True, max_iter=0).fit(X)  # goes on from there, no further
     assert_same_model(theirs, ours, X)
 

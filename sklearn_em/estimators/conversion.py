@@ -28,7 +28,9 @@ _PARAMETERS = (
     "verbose_interval",
 )
 _OF_THE_MODEL = ("weights_", "means_", "covariances_", "precisions_cholesky_")
-_OF_THE_FIT = ("precisions_", "precisions_cholesky_", "feature_names_in_", "converged_", "n_iter_", "lower_bound_")
+# The factors of the precisions too are kept as they are: made again from the covariances, they would have lost digits.
+_BESIDE_IT = ("precisions_cholesky_", "precisions_", "feature_names_in_")
+_OF_THE_FIT = ("converged_", "n_iter_", "lower_bound_")
 
 
 def check_has_equivalent(structure: Structure, has_noise: bool) -> None:
@@ -53,7 +55,7 @@ def to_sklearn(params: Mapping[str, Any], attributes: Mapping[str, Any], structu
 
     kept = {name: params[name] for name in _PARAMETERS if not (name == "reg_covar" and params[name] == "auto")}
     mixture = GaussianMixture(len(attributes["means_"]), covariance_type=structure.name, **kept)
-    names = (*_OF_THE_MODEL, "n_features_in_", *_OF_THE_FIT)
+    names = (*_OF_THE_MODEL, *_BESIDE_IT, "n_features_in_", *_OF_THE_FIT)
     known = {name: copy(attributes[name]) for name in names if name in attributes}
     if "lower_bounds_" in attributes:
         # There a trace has no entry for the start.
@@ -85,5 +87,7 @@ def params_of(mixture: "GaussianMixture") -> dict[str, Any]:
 
 
 def fit_of(mixture: "GaussianMixture") -> dict[str, Any]:
-    """Return what the fit left besides weights, means and covariances."""
-    return {name: copy(vars(mixture)[name]) for name in (*_OF_THE_FIT, "lower_bounds_") if name in vars(mixture)}
+    """Return what the fit, if there was one, left besides weights, means and covariances."""
+    attributes = vars(mixture)
+    of_the_fit = (*_OF_THE_FIT, "lower_bounds_") if attributes.get("n_iter_", 0) else ()
+    return {name: copy(attributes[name]) for name in (*_BESIDE_IT, *of_the_fit) if name in attributes}

@@ -707,8 +707,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         -------
         mixture : GaussianMixtureEM
             As from `from_parameters`, with `converged_`, `n_iter_`, `lower_bound_` and `lower_bounds_` as scikit-learn
-            has them. All its parameters are kept but `tol`, which there is the length of the last step and here an
-            estimated distance: it has its default.
+            has them, if there were iterations. All its parameters are kept but `tol`, which there is the length of the
+            last step and here an estimated distance: it has its default.
 
         Raises
         ------
