@@ -43,7 +43,7 @@ def test_row_of_the_table(row, structure):
         assert number(rows, K, p) == structure.min_rows(p)
 
 
-@pytest.mark.parametrize(("page", "number"), [("structures.md", 3), ("real_data.md", 9)])
+@pytest.mark.parametrize(("page", "number"), [("structures.md", 3), ("real_data.md", 9), ("from_scikit_learn.md", 2)])
 def test_snippets_print_what_the_page_shows(page, number, capsys):
     snippets = SNIPPET.findall((DOCS / page).read_text(encoding="utf-8"))
     assert len(snippets) == number

@@ -21,6 +21,8 @@ class Diagnostics:
 
     Attributes
     ----------
+    mass : ndarray of shape (n_components,)
+        sum_i w_i r_ik: the weight of the rows that are the component's.
     effective_sample_size : ndarray of shape (n_components,)
         (sum_i w_i r_ik)^2 / sum_i (w_i r_ik)^2: how many rows of equal weight say as much about the component (Kish
         1965, "Survey Sampling", section 8.2).
@@ -40,6 +42,7 @@ class Diagnostics:
         Why they failed.
     """
 
+    mass: np.ndarray
     effective_sample_size: np.ndarray
     condition_number: np.ndarray
     smallest_relative_eigenvalue: np.ndarray
@@ -71,6 +74,7 @@ def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) 
     values = np.broadcast_to(np.linalg.eigvalsh(matrices), (K, p))
     failures = tuple(record.reason for record in records if record.status is None)
     return Diagnostics(
+        mass=mass * model.source.weight_unit,
         effective_sample_size=mass**2 / np.where(squares > 0, squares, 1.0),
         condition_number=values[:, -1] / values[:, 0],
         smallest_relative_eigenvalue=values[:, 0].copy(),
