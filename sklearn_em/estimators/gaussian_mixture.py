@@ -15,6 +15,7 @@ from sklearn_em._sklearn import Interval, StrOptions, fit_context
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, Status, StoppingRule
+from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, parameters_of, published
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
@@ -27,32 +28,15 @@ from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import print_records, printer
-from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
-from sklearn_em.gaussian.covariance.structure import FACTOR_ATTRIBUTES, MATRIX_ATTRIBUTES
 from sklearn_em.mixture import MixtureParameters
 from sklearn_em.mixture.imputation import conditional_draws, conditional_means
+from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
+from sklearn_em.mixture.sampling import draw
 from sklearn_em.starts import METHODS, Given
-
-
-class _OnDemand:
-    """A matrix attribute, worked out when asked for where `fit` has not stored it: what is stored comes first."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, estimator: "GaussianMixtureEM | None", owner: type) -> Any:
-        if estimator is None:
-            return self
-        if "means_" not in vars(estimator):
-            raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r} before it is fitted")
-        full, means = structure_of("full"), estimator.means_
-        covariances = estimator.covariance_matrices().astype(float)
-        factors = full.form.precision_cholesky(covariances)
-        return full.published(covariances, factors, means.shape[1])[self._name].astype(means.dtype)
 
 
 class GaussianMixtureEM(DensityMixin, BaseEstimator):
@@ -199,9 +183,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     [1.0, 10.0]
     """
 
-    covariances_ = _OnDemand()
-    precisions_ = _OnDemand()
-    precisions_cholesky_ = _OnDemand()
+    covariances_ = OnDemand()
+    precisions_ = OnDemand()
+    precisions_cholesky_ = OnDemand()
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -592,20 +576,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                 "of 1 or more."
             )
         rng = check_random_state(random_state if random_state is not None else self._own_random_state())
-        params = self._parameters()
-        K = len(params.weights)
-        counts = rng.multinomial(n_samples, params.weights if self._noise is None else self._all_weights(params))
-        labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
-        rows = rng.standard_normal((n_samples, self.means_.shape[1]))
-        gaussians = params.gaussians
-        if self._noise is not None and counts[K]:
-            labels[labels == K] = -1
-            rows[labels == -1] = self._noise.draw(counts[K], rng)
-        for k in np.flatnonzero(counts[:K]):
-            factor = gaussians.precision_cholesky[min(k, len(gaussians.precision_cholesky) - 1)]
-            drawn = labels == k
-            rows[drawn] = gaussians.means[k] + gaussians.structure.form.draw(factor, rows[drawn])
-        return rows, labels
+        return draw(self._parameters(), self._noise, int(n_samples), rng)
 
     def __sklearn_tags__(self) -> Any:
         """Say that missing values are welcome."""
@@ -661,20 +632,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
-        best, structure = fitted.run, self._structure
-        gaussians = best.params.gaussians
-        p = gaussians.n_features
-        self.weights_ = best.params.weights.astype(dtype)
-        self.noise_weight_ = float(best.params.noise_weight)
-        self._noise: Noise | None = fitted.noise
-        self.__dict__.pop("noise_log_volume_", None)
-        if fitted.noise is not None:
-            self.noise_log_volume_ = fitted.noise.log_volume
-        self.means_ = gaussians.means.astype(dtype)
-        for name in (*MATRIX_ATTRIBUTES, *FACTOR_ATTRIBUTES):
-            self.__dict__.pop(name, None)
-        for name, array in structure.published(gaussians.covariances, gaussians.precision_cholesky, p).items():
-            setattr(self, name, array.astype(dtype))
+        best = fitted.run
+        self._publish_parameters(best.params, fitted.noise, dtype)
         self.converged_ = best.status is Status.CONVERGED
         self.status_ = best.status
         self.n_iter_ = best.n_iter
@@ -685,6 +644,12 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.diagnostics_ = fitted.diagnostics
         if isinstance(self.random_state, Integral):
             self._sampler = np.random.RandomState([int(self.random_state), 1])
+
+    def _publish_parameters(self, params: MixtureParameters, noise: Noise | None, dtype: np.dtype) -> None:
+        for name in OF_SOME_MODELS:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(published(params, noise, dtype))
+        self._noise = noise
 
     def _warn(self, fitted: Fitted) -> None:
         collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(fitted.spurious).tolist()
@@ -742,37 +707,19 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     def _parameters(self) -> MixtureParameters:
         """Return the parameters that the fitted attributes say."""
-        structure, p = self._structure, self.means_.shape[1]
-        factors = structure.factors_of(vars(self), p)
-        weights = np.asarray(self.weights_, dtype=float)
-        means = np.asarray(self.means_, dtype=float)
-        weights = weights * ((1 - self.noise_weight_) / max(weights.sum(), np.finfo(float).tiny))
-        gaussians = Gaussians.from_precision_cholesky(structure, means, factors)
-        return MixtureParameters(weights, gaussians, self.noise_weight_)
+        return parameters_of(vars(self), self._structure)
 
     @property
     def _given_log_volume(self) -> float | None:
         """The log volume of the noise, if it is not to be taken from the data."""
         return None if isinstance(self.noise, bool | np.bool_) else float(self.noise)
 
-    def _all_weights(self, params: MixtureParameters) -> np.ndarray:
-        """Return the weights of the components and of the noise."""
-        return np.append(params.weights, params.noise_weight)
-
     def _n_parameters(self) -> int:
         """Return the number of free parameters."""
         structure, (K, p) = self._structure, self.means_.shape
         fixed, shares = check_fixed(self.fixed, self.weights, structure, K, p)
-        free_weights = K if shares is None else np.count_nonzero(np.isnan(shares))
-        free_means = free_covariances = K
-        if fixed is not None:
-            free_means -= np.count_nonzero(fixed.is_mean)
-            free_covariances -= K if structure.shared and fixed.is_covariance.all() else 0
-            free_covariances -= 0 if structure.shared else np.count_nonzero(fixed.is_covariance)
-        of_covariances = structure.n_parameters(free_covariances, p) if free_covariances else 0
-        # The noise has a weight, and a volume if that is taken from the data: mclust's count.
-        of_noise = 0 if self._noise is None else 1 + (self._given_log_volume is None)
-        return int(of_covariances + free_means * p + max(free_weights - 1, 0) + of_noise)
+        n_of_noise = 0 if self._noise is None else 1 + (self._given_log_volume is None)
+        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=n_of_noise)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
