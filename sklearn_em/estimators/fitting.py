@@ -1,7 +1,7 @@
 """From checked rows to the best end: scan, starts, search. No attribute of an estimator is read or set here."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, repeat
@@ -13,6 +13,7 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import DegenerateError, Squarem, StoppingRule
+from sklearn_em.estimators.attributes import in_units_of_data
 from sklearn_em.estimators.diagnostics import Diagnostics, diagnose
 from sklearn_em.estimators.options import GaussianMixturePrior, resolved
 from sklearn_em.gaussian.components import Gaussians
@@ -32,7 +33,8 @@ from sklearn_em.starts import (
     search,
     unlabelled,
 )
-from sklearn_em.starts.ends import Candidate, Run, State
+from sklearn_em.starts.ends import Candidate, Run
+from sklearn_em.starts.observer import UNOBSERVED, Observer
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
 _AUTO_REGULARISATION = 1e-6
@@ -94,8 +96,8 @@ def fit_mixture(
     rng: np.random.RandomState,
     stopping: StoppingRule,
     accelerator: Squarem[MixtureStatistics] | None,
-    callback: Callable[[int, State], object] | None,
     n_jobs: int | None,
+    observer: Observer = UNOBSERVED,
 ) -> Fitted:
     """Fit a Gaussian mixture.
 
@@ -113,9 +115,9 @@ def fit_mixture(
     rng : RandomState
     stopping : StoppingRule
     accelerator : Squarem or None
-    callback : callable, optional
-        Called with the number of the start and each of its states.
     n_jobs : int, optional
+    observer : Observer
+        Is told how the search goes, and may stop it.
 
     Raises
     ------
@@ -153,7 +155,7 @@ def fit_mixture(
                     elif source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
                         blind = partial(unlabelled, on_sample, space, method, n_components, stopping, rng)
                         starts = _with_second(starts, blind)
-            return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
+            return search(model, on_sample, starts, proposals, n_init, stopping, observer, accelerator)
 
         try:
             best, records = searched(model)
@@ -168,8 +170,7 @@ def fit_mixture(
             warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
         spurious = model.spurious(best.params, best.statistics)
         diagnostics = diagnose(model, best.params, records)
-    gaussians = best.params.gaussians.rescale(1 / problem.scale)
-    best = replace(best, params=replace(best.params, gaussians=gaussians))
+    best = replace(best, params=in_units_of_data(model, best.params)[0])
     return Fitted(best, records, noise, spurious, diagnostics)
 
 

@@ -11,11 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_em._sklearn import Interval, StrOptions, fit_context
+from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
-from sklearn_em.em import Squarem, Status, StoppingRule
-from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, parameters_of, published
+from sklearn_em.em import Squarem, StoppingRule
+from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
+from sklearn_em.estimators.callbacks import Tasks, fit_tasks
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
@@ -27,7 +28,7 @@ from sklearn_em.estimators.checks import (
 from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
-from sklearn_em.estimators.progress import print_records, printer
+from sklearn_em.estimators.progress import Printer
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
 from sklearn_em.mixture import MixtureParameters
@@ -36,10 +37,10 @@ from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.mixture.sampling import draw
-from sklearn_em.starts import METHODS, Given
+from sklearn_em.starts import METHODS, Given, Observers
 
 
-class GaussianMixtureEM(DensityMixin, BaseEstimator):
+class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
     A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights, missing values (NaN), known labels,
@@ -295,8 +296,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         ConvergenceWarning
             If the best start did not converge, or components were left without rows.
         """
+        # Outside of what an error undoes: callbacks that have begun are to end, whatever happens.
+        tasks = fit_tasks(self, X, y, sample_weight)
         with unchanged_on_error(self):
-            self._fit(X, sample_weight, known_labels)
+            self._fit(X, sample_weight, known_labels, tasks)
+            tasks.fit_ends()
         return self
 
     def fit_predict(
@@ -588,7 +592,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     def _structure(self) -> Structure:
         return structure_of(self.covariance_type)
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None, tasks: Tasks) -> None:
         rows: np.ndarray = validate_data(
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
         )
@@ -622,24 +626,16 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             rng=check_random_state(self.random_state),
             stopping=StoppingRule(float(self.tol), int(self.max_iter)),
             accelerator=Squarem() if self._accelerates() else None,
-            callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
             n_jobs=self.n_jobs,
+            observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
         )
-        if self.verbose:
-            print_records(fitted.records)
         self._publish(fitted, rows.dtype)
         self._warn(fitted)
 
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
-        best = fitted.run
-        self._publish_parameters(best.params, fitted.noise, dtype)
-        self.converged_ = best.status is Status.CONVERGED
-        self.status_ = best.status
-        self.n_iter_ = best.n_iter
-        self.lower_bound_ = best.objective
-        self.lower_bounds_ = list(best.trace)
-        self.accelerated_steps_ = list(best.accelerated_steps)
+        self._publish_parameters(fitted.run.params, fitted.noise, dtype)
+        self.__dict__.update(of_run(fitted.run))
         self.starts_ = fitted.records
         self.diagnostics_ = fitted.diagnostics
         if isinstance(self.random_state, Integral):

@@ -1,32 +1,48 @@
-"""What `verbose` prints: one line per start, and one every so many iterations."""
+"""What `verbose` prints: where each start begins, its objective every so many iterations, and how it ends."""
 
-from collections.abc import Callable
 from time import perf_counter
 
-from sklearn_em.starts.ends import StartRecord, State
+from sklearn_em.em import Status
+from sklearn_em.starts import Observer, StartRecord
+from sklearn_em.starts.ends import State
+
+_ENDS = {
+    Status.CONVERGED: "converged",
+    Status.MAX_ITER: "reached max_iter",
+    Status.STOPPED: "was stopped by a callback",
+    Status.OUTRUN: "was given up as no better",
+    Status.DEGENERATE: "ended with a collapsed component",
+}
 
 
-def printer(interval: int, with_gains: bool) -> Callable[[int, State], None]:
-    """Return a callback that prints the objective of every `interval`-th iteration."""
-    begun = perf_counter()
-    shown = -1
+class Printer(Observer):
+    """Prints every start, and every `interval`-th iteration of it; on demand with gains and times."""
 
-    def show(number: int, state: State) -> None:
-        nonlocal shown
-        if number != shown:
-            print(f"Start {number}: objective {state.trace[-1]:.8g}")
-            shown = number
+    def __init__(self, interval: int, in_detail: bool):
+        self._interval, self._in_detail = interval, in_detail
+        self._began = perf_counter()
+
+    def start_begins(self, number: int) -> None:
+        """Print its number."""
+        self._number = number
+        print(f"Start {number} begins.")
+
+    def reached(self, state: State, status: Status) -> bool:
+        """Print the objective of every `interval`-th iteration."""
         n_iter = len(state.trace) - 1
-        if n_iter and n_iter % interval == 0:
-            line = f"  iteration {n_iter}: objective {state.trace[-1]:.8g}"
-            if with_gains:
-                line += f", gain {state.trace[-1] - state.trace[-2]:.3g}, {perf_counter() - begun:.2f} s"
-            print(line)
+        if n_iter and n_iter % self._interval == 0:
+            gain = f", gain {state.trace[-1] - state.trace[-2]:.3g}" if self._in_detail else ""
+            print(f"  iteration {n_iter}: objective {state.trace[-1]:.8g}{gain}{self._time()}")
+        return False
 
-    return show
+    def start_ends(self, record: StartRecord) -> bool:
+        """Print how it ended."""
+        if record.status is None:
+            print(f"Start {self._number} failed{self._time()}. {record.reason}")
+        else:
+            how = f"{_ENDS[record.status]} after {record.n_iter} iterations"
+            print(f"Start {self._number} {how}: objective {record.objective:.8g}{self._time()}")
+        return False
 
-
-def print_records(records: list[StartRecord]) -> None:
-    """Print how each start ended."""
-    for number, record in enumerate(records):
-        print(f"Start {number} ended after {record.n_iter} iterations at {record.objective:.8g}. {record.reason}")
+    def _time(self) -> str:
+        return f", {perf_counter() - self._began:.2f} s" if self._in_detail else ""
