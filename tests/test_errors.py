@@ -186,14 +186,3 @@ def test_failed_starts_are_recorded_and_survived():
     assert 0 < len(failed) < 20
     assert all("ill-defined" in record.reason and record.objective == -np.inf for record in failed)
     assert np.isfinite(estimator.lower_bound_)
-
-
-def test_verbose_prints_a_line_per_start_and_interval(capsys):
-    with pytest.warns(ConvergenceWarning):
-        GaussianMixtureEM(3, n_init=2, verbose=2, verbose_interval=5, tol=0, max_iter=12, random_state=0).fit(X)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 * (1 + 2) + 2
-    assert lines[0].startswith("Start 0: objective ")
-    assert lines[1].startswith("  iteration 5: objective ")
-    assert "gain" in lines[1]
-    assert lines[-1].startswith("Start 1 ended after 12 iterations at ")
