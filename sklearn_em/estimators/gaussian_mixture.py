@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
+from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, StoppingRule
@@ -25,10 +26,11 @@ from sklearn_em.estimators.checks import (
     check_weights,
     unchanged_on_error,
 )
-from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
+from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import Printer
+from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
 from sklearn_em.mixture import MixtureParameters
@@ -403,7 +405,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
             each = self.score_samples(X)
             if not np.isnan(np.sum(X)):
                 return float(each.mean())
-        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
         return log_likelihood / weight
 
     def aic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -419,7 +421,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         -------
         aic : float
         """
-        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        log_likelihood, _ = self._summed(X, sample_weight, Predictor.log_likelihood)
         return -2 * log_likelihood + 2 * self._n_parameters()
 
     def bic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -436,7 +438,31 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         -------
         bic : float
         """
-        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
+        return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
+
+    def icl(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the integrated completed likelihood criterion on X; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            n is then the sum of weights.
+
+        Returns
+        -------
+        icl : float
+            BIC - 2 sum_i w_i log max_k r_ik, the noise being one of the k: never below BIC, and far above it where
+            components overlap. R's mclust has the opposite sign.
+
+        References
+        ----------
+        Biernacki, Celeux and Govaert (2000), "Assessing a mixture model for clustering with the integrated completed
+        likelihood", equation 11.
+        """
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.classification_log_likelihood)
         return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
 
     def impute(
@@ -593,44 +619,56 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         return structure_of(self.covariance_type)
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None, tasks: Tasks) -> None:
+        rows, source = self._checked(X, sample_weight, known_labels)
+        structure, K, p = self._structure, self.n_components, rows.shape[1]
+        options, given = self._options(p), self._given(p)
+        with Workers(self.n_jobs) as workers:
+            fitted = fit_mixture(
+                Setting.of(source, options, K, structure.one_scale, workers),
+                structure,
+                options,
+                n_components=K,
+                method=self.init_params,
+                given=given,
+                n_init=self.n_init,
+                rng=check_random_state(self.random_state),
+                stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+                accelerator=Squarem() if self._accelerates() else None,
+                observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
+            )
+        self._publish(fitted, rows.dtype)
+        self._warn(fitted)
+
+    def _checked(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None
+    ) -> tuple[np.ndarray, ArraySource]:
+        """Return the rows as they are given, and with what is known of them."""
         rows: np.ndarray = validate_data(
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
         )
-        structure, K, p = self._structure, self.n_components, rows.shape[1]
-        structure.check(p)
-        has_noise = self.noise is not False
         weight = check_sample_weight(sample_weight, len(rows))
-        evidence = check_known_labels(known_labels, len(rows), K, has_noise)
-        prior = check_prior(self.prior, structure, p)
-        fixed, proportions = check_fixed(self.fixed, self.weights, structure, K, p)
-        if weight is not None and prior is None:
+        evidence = check_known_labels(known_labels, len(rows), self.n_components, self.noise is not False)
+        if weight is not None and self.prior is None:
             # A power of two, so exact: weights of any size neither overflow nor underflow.
             weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
         source = source_of(rows, weight, evidence)
-        check_observed(source, K, sample_weight is not None)
-        fitted = fit_mixture(
-            source,
-            structure,
-            Options(
-                reg_covar=self.reg_covar,
-                noise=has_noise,
-                noise_log_volume=self._given_log_volume,
-                prior=prior,
-                fixed=fixed,
-                proportions=proportions,
-            ),
-            n_components=K,
-            method=self.init_params,
-            given=self._given(p),
-            n_init=self.n_init,
-            rng=check_random_state(self.random_state),
-            stopping=StoppingRule(float(self.tol), int(self.max_iter)),
-            accelerator=Squarem() if self._accelerates() else None,
-            n_jobs=self.n_jobs,
-            observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
+        check_observed(source, self.n_components, sample_weight is not None)
+        return rows, source
+
+    def _options(self, n_features: int) -> Options:
+        """Return what the parameters say about the model beside its size."""
+        structure = self._structure
+        structure.check(n_features)
+        prior = check_prior(self.prior, structure, n_features)
+        fixed, proportions = check_fixed(self.fixed, self.weights, structure, self.n_components, n_features)
+        return Options(
+            reg_covar=self.reg_covar,
+            noise=self.noise is not False,
+            noise_log_volume=self._given_log_volume,
+            prior=prior,
+            fixed=fixed,
+            proportions=proportions,
         )
-        self._publish(fitted, rows.dtype)
-        self._warn(fitted)
 
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
@@ -727,10 +765,10 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
             result = what(Predictor(self._parameters(), workers, self._noise), source_of(rows))
         return result if result.dtype.kind == "i" else result.astype(rows.dtype, copy=False)
 
-    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """Return the weighted sum of log densities and the sum of weights."""
+    def _summed(self, X: ArrayLike, sample_weight: ArrayLike | None, what: Any) -> tuple[float, float]:
+        """Return a weighted sum over the rows, and the sum of weights."""
         rows = self._validated(X)
         source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
         with Workers(self.n_jobs) as workers:
-            log_likelihood = Predictor(self._parameters(), workers, self._noise).log_likelihood(source)
-        return log_likelihood, float(source.n_rows if source.weight is None else source.weight.sum())
+            total = what(Predictor(self._parameters(), workers, self._noise), source)
+        return total, float(source.n_rows if source.weight is None else source.weight.sum())
