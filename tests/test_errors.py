@@ -1,15 +1,17 @@
 """Wrong input: every message once, and nothing half-changed."""
 
 import re
+import sys
 import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from conftest import few_rows_are_fine, mixture_rows
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from sklearn_em import GaussianMixtureEM
+from sklearn_em import GaussianMixtureEM, TraceCallback
 
 X, _ = mixture_rows(60, 2, 2)
 
@@ -186,3 +188,13 @@ def test_failed_starts_are_recorded_and_survived():
     assert 0 < len(failed) < 20
     assert all("ill-defined" in record.reason and record.objective == -np.inf for record in failed)
     assert np.isfinite(estimator.lower_bound_)
+
+
+def test_callbacks_need_a_scikit_learn_that_has_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
+    sentence = f"needs scikit-learn 1.9 or later, but {sklearn.__version__} is installed; update it, or set verbose=1"
+    with pytest.raises(AttributeError, match=f"set_callbacks {re.escape(sentence)}"):
+        GaussianMixtureEM().set_callbacks()
+    with pytest.raises(ImportError, match=f"TraceCallback {re.escape(sentence)}"):
+        TraceCallback()
+    assert not hasattr(GaussianMixtureEM(), "set_callbacks")

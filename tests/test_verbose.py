@@ -28,7 +28,7 @@ def test_nothing_is_printed_unless_asked_for(capsys):
 def test_a_line_where_a_start_begins_every_interval_and_where_it_ends(capsys):
     estimator, lines = lines_of(capsys, verbose=1, verbose_interval=5, tol=0, max_iter=12)
     assert lines[0] == "Start 0 begins."
-    assert [line.split(":")[0] for line in lines[1:-1]] == ["  iteration 5", "  iteration 10"]
+    assert [line.split(":")[0] for line in lines[1:-1]] == ["  iteration 0", "  iteration 5", "  iteration 10"]
     for line in lines[1:-1]:
         iteration, objective = numbers(line)
         assert objective == pytest.approx(estimator.lower_bounds_[int(iteration)], rel=1e-7)
@@ -37,7 +37,8 @@ def test_a_line_where_a_start_begins_every_interval_and_where_it_ends(capsys):
 
 def test_level_two_adds_gains_and_times(capsys):
     estimator, lines = lines_of(capsys, verbose=2, verbose_interval=1, tol=0, max_iter=3)
-    for line, gain in zip(lines[1:-1], np.diff(estimator.lower_bounds_), strict=True):
+    assert "gain" not in lines[1]
+    for line, gain in zip(lines[2:-1], np.diff(estimator.lower_bounds_), strict=True):
         assert numbers(line)[2] == pytest.approx(gain, rel=0.01)
         assert line.endswith(" s")
     assert lines[-1].endswith(" s")
@@ -51,6 +52,7 @@ def test_starts_take_turns(capsys):
     assert "converged" in ends[0]
     outrun = [record.status.name == "OUTRUN" for record in estimator.starts_]
     assert any(outrun)
+    assert lines[1].startswith("  iteration ")
     assert [("given up" in line) for line in ends] == outrun
     for line, record in zip(ends, estimator.starts_, strict=True):
         assert f"after {record.n_iter} iterations: objective {record.objective:.8g}" in line

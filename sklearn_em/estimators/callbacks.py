@@ -23,6 +23,9 @@ class Tasks(Observer):
         """Say that the estimator is fitted."""
 
 
+UNWATCHED = Tasks()
+
+
 class WatchedTasks(Tasks):
     """The tasks of a fit that callbacks watch.
 
@@ -102,4 +105,4 @@ class WatchedTasks(Tasks):
 def fit_tasks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Tasks:
     """Return the tasks of a fit, and begin it if somebody watches."""
     is_watched = "_skl_callbacks" in vars(estimator)
-    return WatchedTasks(estimator, X, y, sample_weight) if is_watched else Tasks()
+    return WatchedTasks(estimator, X, y, sample_weight) if is_watched else UNWATCHED

@@ -47,7 +47,6 @@ class Fitted:
     run: Run
     records: list[StartRecord]
     noise: Noise | None
-    spurious: np.ndarray
     diagnostics: Diagnostics
 
 
@@ -117,7 +116,7 @@ def fit_mixture(
             elif source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
                 blind = partial(unlabelled, on_sample, space, method, n_components, stopping, rng)
                 starts = _with_second(starts, blind)
-            if found is not None:
+            if found is not None and given.is_empty:
                 rescaled = replace(found, gaussians=found.gaussians.rescale(problem.scale))
                 starts = _with_second(starts, lambda: rescaled)
         return search(model, on_sample, starts, proposals, n_init, stopping, observer, accelerator)
@@ -133,10 +132,9 @@ def fit_mixture(
         model = replace(model, terms=replace(model.terms, blur=wider))
         best, records = searched(model)
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
-    spurious = model.spurious(best.params, best.statistics)
-    diagnostics = diagnose(model, best.params, records)
+    diagnostics = diagnose(model, best, records)
     best = replace(best, params=in_units_of_data(model, best.params)[0])
-    return Fitted(best, records, setting.noise, spurious, diagnostics)
+    return Fitted(best, records, setting.noise, diagnostics)
 
 
 def _has_identities(model: GaussianMixtureModel) -> bool:

@@ -17,7 +17,7 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, StoppingRule
 from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
-from sklearn_em.estimators.callbacks import Tasks, fit_tasks
+from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, fit_tasks
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
@@ -301,7 +301,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         # Outside of what an error undoes: callbacks that have begun are to end, whatever happens.
         tasks = fit_tasks(self, X, y, sample_weight)
         with unchanged_on_error(self):
-            self._fit(X, sample_weight, known_labels, tasks)
+            self._fit(X, sample_weight, known_labels, tasks=tasks)
             tasks.fit_ends()
         return self
 
@@ -618,7 +618,14 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     def _structure(self) -> Structure:
         return structure_of(self.covariance_type)
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None, tasks: Tasks) -> None:
+    def _fit(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None,
+        known_labels: ArrayLike | None,
+        found: MixtureParameters | None = None,
+        tasks: Tasks = UNWATCHED,
+    ) -> None:
         rows, source = self._checked(X, sample_weight, known_labels)
         structure, K, p = self._structure, self.n_components, rows.shape[1]
         options, given = self._options(p), self._given(p)
@@ -635,6 +642,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
                 stopping=StoppingRule(float(self.tol), int(self.max_iter)),
                 accelerator=Squarem() if self._accelerates() else None,
                 observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
+                found=found,
             )
         self._publish(fitted, rows.dtype)
         self._warn(fitted)
@@ -686,7 +694,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         self._noise = noise
 
     def _warn(self, fitted: Fitted) -> None:
-        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(fitted.spurious).tolist()
+        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(self.diagnostics_.is_spurious).tolist()
         if not self.converged_ and self.max_iter > 0:
             which = f" It was components {collapsed}." if collapsed else ""
             warnings.warn(str(self.status_) + which, ConvergenceWarning, stacklevel=5)
@@ -752,8 +760,11 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         """Return the number of free parameters."""
         structure, (K, p) = self._structure, self.means_.shape
         fixed, shares = check_fixed(self.fixed, self.weights, structure, K, p)
-        n_of_noise = 0 if self._noise is None else 1 + (self._given_log_volume is None)
-        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=n_of_noise)
+        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=self._n_parameters_of_noise)
+
+    @property
+    def _n_parameters_of_noise(self) -> int:
+        return 0 if self.noise is False else 1 + (self._given_log_volume is None)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)

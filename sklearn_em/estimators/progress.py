@@ -1,4 +1,4 @@
-"""What `verbose` prints: where each start begins, its objective every so many iterations, and how it ends."""
+"""What `verbose` prints: that a start begins, its objective every so many iterations, and how it ends."""
 
 from time import perf_counter
 
@@ -16,7 +16,7 @@ _ENDS = {
 
 
 class Printer(Observer):
-    """Prints every start, and every `interval`-th iteration of it; on demand with gains and times."""
+    """Prints every start, and every `interval`-th iteration of it; `in_detail` with gains and times."""
 
     def __init__(self, interval: int, in_detail: bool):
         self._interval, self._in_detail = interval, in_detail
@@ -24,15 +24,16 @@ class Printer(Observer):
 
     def start_begins(self, number: int) -> None:
         """Print its number."""
-        self._number = number
+        self._number, self._is_new = number, True
         print(f"Start {number} begins.")
 
     def reached(self, state: State, status: Status) -> bool:
-        """Print the objective of every `interval`-th iteration."""
+        """Print the objective of the first state, after the choice among candidates, and of every `interval`-th."""
         n_iter = len(state.trace) - 1
-        if n_iter and n_iter % self._interval == 0:
-            gain = f", gain {state.trace[-1] - state.trace[-2]:.3g}" if self._in_detail else ""
+        if self._is_new or n_iter % self._interval == 0:
+            gain = f", gain {state.trace[-1] - state.trace[-2]:.3g}" if self._in_detail and n_iter else ""
             print(f"  iteration {n_iter}: objective {state.trace[-1]:.8g}{gain}{self._time()}")
+        self._is_new = False
         return False
 
     def start_ends(self, record: StartRecord) -> bool:
