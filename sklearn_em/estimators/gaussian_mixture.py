@@ -106,7 +106,8 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's parameters. `n_init` is then ignored.
     verbose : int, default=0
-        1 prints the objective of every start and every `verbose_interval` iterations; 2 adds gains and times.
+        1 prints each start as it begins and ends, and its objective every `verbose_interval` iterations; 2 adds gains
+        and times.
     verbose_interval : int, default=10
         The number of iterations between prints.
     n_jobs : int or None, default=None

@@ -24,16 +24,17 @@ class Printer(Observer):
 
     def start_begins(self, number: int) -> None:
         """Print its number."""
-        self._number, self._is_new = number, True
+        self._number, self._n_seen = number, 0
         print(f"Start {number} begins.")
 
     def reached(self, state: State, status: Status) -> bool:
-        """Print the objective of the first state, after the choice among candidates, and of every `interval`-th."""
-        n_iter = len(state.trace) - 1
-        if self._is_new or n_iter % self._interval == 0:
-            gain = f", gain {state.trace[-1] - state.trace[-2]:.3g}" if self._in_detail and n_iter else ""
-            print(f"  iteration {n_iter}: objective {state.trace[-1]:.8g}{gain}{self._time()}")
-        self._is_new = False
+        """Print the objective of every `interval`-th iteration; those that chose the start come all at once."""
+        trace = state.trace
+        for n_iter in range(self._n_seen, len(trace)):
+            if n_iter % self._interval == 0:
+                gain = f", gain {trace[n_iter] - trace[n_iter - 1]:.3g}" if self._in_detail and n_iter else ""
+                print(f"  iteration {n_iter}: objective {trace[n_iter]:.8g}{gain}{self._time()}")
+        self._n_seen = len(trace)
         return False
 
     def start_ends(self, record: StartRecord) -> bool:

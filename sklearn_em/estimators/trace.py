@@ -19,11 +19,11 @@ class TraceCallback:
     Attributes
     ----------
     log_ : dict of ndarray
-        Equally long columns, ready for `pandas.DataFrame`: `run`, the number of the outermost fit; `task`, what of that
-        fit this one was, such as "candidate-split-evaluation 3" of a grid search, the third of all candidates and
-        splits; `start`, the index in `starts_`; `iteration`, the index in `lower_bounds_`; `objective`; and `seconds`
-        since the fit began. Iterations by which a start was chosen have the time when it was. Starts that were given
-        up before they ran on all the data are not there.
+        Equally long columns, ready for `pandas.DataFrame`. `run` is the number of the outermost fit; `task` what of
+        that fit this one was, such as "candidate-split-evaluation 3" of a grid search, where candidates and splits are
+        counted through from 0; `start` the index in `starts_`; `iteration` the index in `lower_bounds_`; `objective`
+        as there; `seconds` since the fit began. Iterations by which a start was chosen have the time when it was.
+        Starts that were given up before they ran on all the data are not there.
 
     Raises
     ------
