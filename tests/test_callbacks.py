@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import few_rows_are_fine, mixture_rows
+from joblib import parallel_config
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -325,11 +326,12 @@ def test_a_pass_that_collapses_is_not_in_the_trace():
     assert trace.log_["objective"].tolist() == mixture.lower_bounds_
 
 
-@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_search_is_traced_across_processes(n_jobs):
+@pytest.mark.parametrize("backend", ["sequential", "threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_a_search_is_traced_wherever_it_runs(backend):
     trace = TraceCallback()
     mixture = GaussianMixtureEM(random_state=0).set_callbacks(trace)
-    search = GridSearchCV(mixture, {"n_components": [1, 2]}, cv=2, n_jobs=n_jobs).fit(X)
+    with parallel_config(backend, n_jobs=2):
+        search = GridSearchCV(mixture, {"n_components": [1, 2]}, cv=2).fit(X)
     log = pd.DataFrame(trace.log_)
     assert set(log.run) == {0}
     tasks = [f"candidate-split-evaluation {number}" for number in range(4)] + ["refit-with-best-params 1"]
