@@ -9,6 +9,7 @@ from sklearn_em.gaussian.covariance import Factor
 # Loaded when first asked for: what a fit does not need does not slow its import down.
 _ON_DEMAND: dict[str, str] = {
     "GaussianMixtureIC": "sklearn_em.selection",
+    "TraceCallback": "sklearn_em.estimators.trace",
 }
 
 __all__ = [

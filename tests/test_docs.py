@@ -1,6 +1,7 @@
 """The pages of docs/: the table of structures is the registry's, and snippets print what the page shows."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from sklearn_em.gaussian.covariance import STRUCTURES, Orientation
 from sklearn_em.gaussian.covariance import diag as diag_module
 
+HAS_CALLBACKS = find_spec("sklearn.callback") is not None
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "structures.md").read_text(encoding="utf-8")
 ROWS = [
@@ -43,7 +45,15 @@ def test_row_of_the_table(row, structure):
         assert number(rows, K, p) == structure.min_rows(p)
 
 
-@pytest.mark.parametrize(("page", "number"), [("structures.md", 3), ("real_data.md", 9), ("from_scikit_learn.md", 2)])
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [
+        ("structures.md", 3),
+        ("real_data.md", 9),
+        ("from_scikit_learn.md", 2),
+        pytest.param("progress.md", 3, marks=pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9")),
+    ],
+)
 def test_snippets_print_what_the_page_shows(page, number, capsys):
     snippets = SNIPPET.findall((DOCS / page).read_text(encoding="utf-8"))
     assert len(snippets) == number

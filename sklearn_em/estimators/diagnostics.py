@@ -1,10 +1,11 @@
 """How well a fitted mixture stands on its data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from sklearn_em.data.block import Block
+from sklearn_em.estimators.attributes import in_units_of_data
 from sklearn_em.mixture import GaussianMixtureModel
 from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.prediction import Predictor
@@ -63,8 +64,7 @@ def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) 
         certain = np.where(joint[:K] >= CERTAIN, resp, 0.0)
         return np.array([resp.sum(axis=1), np.einsum("kb,kb->k", resp, resp), certain.sum(axis=1)])
 
-    unscaled = replace(params, gaussians=params.gaussians.rescale(1 / model.problem.scale))
-    noise = None if model.noise is None else model.noise.rescale(1 / model.problem.scale)
+    unscaled, noise = in_units_of_data(model, params)
     sums = Predictor(unscaled, model.workers, noise).each_block(model.source, of_block)
     mass, squares, certain = np.sum(sums, axis=0)
     some = np.where(mass > 0, mass, 1.0)

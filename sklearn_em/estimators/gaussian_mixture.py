@@ -11,12 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_em._sklearn import Interval, StrOptions, fit_context
+from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
-from sklearn_em.em import Squarem, Status, StoppingRule
-from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, parameters_of, published
+from sklearn_em.em import Squarem, StoppingRule
+from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
+from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, fit_tasks
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
@@ -36,7 +37,7 @@ from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
-from sklearn_em.estimators.progress import print_records, printer
+from sklearn_em.estimators.progress import Printer
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.estimators.summary import Summary, summarise
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
@@ -47,13 +48,13 @@ from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.mixture.sampling import draw
-from sklearn_em.starts import METHODS, Given
+from sklearn_em.starts import METHODS, Given, Observers
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 
-class GaussianMixtureEM(DensityMixin, BaseEstimator):
+class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
     A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights, missing values (NaN), known labels,
@@ -118,7 +119,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's parameters. `n_init` is then ignored.
     verbose : int, default=0
-        1 prints the objective of every start and every `verbose_interval` iterations; 2 adds gains and times.
+        1 prints each start as it begins and ends, and its objective every `verbose_interval` iterations; 2 adds gains
+        and times.
     verbose_interval : int, default=10
         The number of iterations between prints.
     n_jobs : int or None, default=None
@@ -310,8 +312,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         ConvergenceWarning
             If the best start did not converge, or components were left without rows.
         """
+        # Outside of what an error undoes: callbacks that have begun are to end, whatever happens.
+        tasks = fit_tasks(self, X, y, sample_weight)
         with unchanged_on_error(self):
-            self._fit(X, sample_weight, known_labels)
+            self._fit(X, sample_weight, known_labels, tasks=tasks)
+            tasks.fit_ends()
         return self
 
     def fit_predict(
@@ -781,6 +786,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None,
         known_labels: ArrayLike | None,
         found: MixtureParameters | None = None,
+        tasks: Tasks = UNWATCHED,
     ) -> None:
         rows, source = self._checked(X, sample_weight, known_labels)
         structure, K, p = self._structure, self.n_components, rows.shape[1]
@@ -797,11 +803,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                 rng=check_random_state(self.random_state),
                 stopping=StoppingRule(float(self.tol), int(self.max_iter)),
                 accelerator=Squarem() if self._accelerates() else None,
-                callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+                observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
                 found=found,
             )
-        if self.verbose:
-            print_records(fitted.records)
         self._publish(fitted, rows.dtype)
         self._warn(fitted)
 
@@ -840,14 +844,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
-        best = fitted.run
-        self._publish_parameters(best.params, fitted.noise, dtype)
-        self.converged_ = best.status is Status.CONVERGED
-        self.status_ = best.status
-        self.n_iter_ = best.n_iter
-        self.lower_bound_ = best.objective
-        self.lower_bounds_ = list(best.trace)
-        self.accelerated_steps_ = list(best.accelerated_steps)
+        self._publish_parameters(fitted.run.params, fitted.noise, dtype)
+        self.__dict__.update(of_run(fitted.run))
         self.starts_ = fitted.records
         self.diagnostics_ = fitted.diagnostics
 
