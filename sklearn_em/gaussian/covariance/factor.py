@@ -59,7 +59,7 @@ class Factor:
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_em import Factor, GaussianMixtureEM
     >>> X = load_digits().data
-    >>> mixture = GaussianMixtureEM(3, covariance_type=Factor(n_factors=2), max_iter=5, tol=0.1, random_state=0).fit(X)
+    >>> mixture = GaussianMixtureEM(3, covariance_type=Factor(n_factors=2), tol=0.1, random_state=0).fit(X)
     >>> mixture.factor_loadings_.shape, mixture.noise_variances_.shape
     ((3, 64, 2), (3, 64))
     """
