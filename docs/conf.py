@@ -23,7 +23,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_copybutton",
-    #"sphinx_gallery.gen_gallery",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -41,7 +41,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": "/",  # run every file ...
-    "ignore_pattern": r"/em_vs_kmeans\.py$",  # ... but the command of the README, which takes arguments
+    "ignore_pattern": r"^em_vs_kmeans\.py$",  # ... but the command of the README, which takes arguments
     "within_subsection_order": "ExampleTitleSortKey",
     "remove_config_comments": True,
     "show_memory": False,
@@ -99,7 +99,6 @@ it first. Below it is what the files say of themselves, for readers of the sourc
 .. toctree::
    :maxdepth: 1
 """
-
 
 
 def show_formulas(app, what, name, obj, options, lines: list[str]) -> None:
