@@ -1,5 +1,5 @@
 """Filling the gaps in a table of sensors
-=====================================
+======================================
 
 What the missing readings probably were, and how sure that is. `fit` takes the table as it is, with NaN for what is
 missing; nothing is filled in before.
