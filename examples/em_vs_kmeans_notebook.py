@@ -166,8 +166,8 @@ plt.show()
 
 # %%
 if "ipykernel" in sys.modules and find_spec("ipywidgets"):
-    from ipywidgets import interact
+    from ipywidgets import fixed, interact
 
-    interact(show_step, n=(0, len(steps) - 1), axes=None)
+    interact(show_step, n=(0, len(steps) - 1), axes=fixed(None))
 else:
     print("No slider here: the row above has five of its positions.")
