@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_em"
 html_show_sourcelink = False
+html_sidebars = {"index": [], "tutorial": []}  # they have no pages below them
 html_theme_options = {"navbar_align": "left", "show_prev_next": False, "show_toc_level": 2}
 
 # From what the theory begins with to what a user sees.

@@ -1,6 +1,6 @@
 # %% [markdown]
 """
-k-means and EM, side by side
+EM and k-means, side by side
 ============================
 
 k-means gives every point to its nearest centre. A Gaussian mixture, fitted by EM, also learns how large each cluster
