@@ -7,7 +7,10 @@ from sklearn_em.estimators import FixedParameters, GaussianMixtureEM, GaussianMi
 from sklearn_em.gaussian.covariance import Factor
 
 # Loaded when first asked for: what a fit does not need does not slow its import down.
-_ON_DEMAND: dict[str, str] = {}
+_ON_DEMAND: dict[str, str] = {
+    "GaussianMixtureIC": "sklearn_em.selection",
+    "TraceCallback": "sklearn_em.estimators.trace",
+}
 
 __all__ = [
     "Factor",

@@ -15,7 +15,6 @@ Celeux and Govaert (1992), "A classification EM algorithm for clustering and two
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from sklearn_em.starts.space import rounded
 
@@ -66,7 +65,7 @@ def splits(
     sides, gains = _straight(z, weight, prior, min_rows * row, _directions(z, weight, rng))
     if len(sides) and len(z) * z.size <= _MOST_PRODUCTS:
         sides, gains = _refined(z, weight, prior, min_rows * row, sides)
-    heavier = (sides @ weight) >= 0.5 * weight.sum()
+    heavier = rounded(sides @ weight / weight.sum()) >= 0.5
     sides = np.where(heavier[:, None], sides, ~sides)
     found: list[Split] = []
     for place in np.argsort(-rounded(gains / weight.sum()), kind="stable"):
@@ -84,7 +83,8 @@ def _whitened(z: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
         root = np.linalg.cholesky((z * weight) @ z.T / weight.sum())
     except np.linalg.LinAlgError:
         return None
-    return solve_triangular(root, z, lower=True)
+    # The cluster is about round already, so the inverse has its digits, and the library has no reason to start threads.
+    return np.linalg.inv(root) @ z
 
 
 def _directions(z: np.ndarray, weight: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
