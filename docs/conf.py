@@ -30,7 +30,7 @@ templates_path = ["_templates"]
 default_role = "code"
 add_module_names = False
 
-myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
@@ -43,7 +43,6 @@ sphinx_gallery_conf = {
     "filename_pattern": "/",  # run every file ...
     "ignore_pattern": r"^em_vs_kmeans\.py$",  # ... but the command of the README, which takes arguments
     "within_subsection_order": "ExampleTitleSortKey",
-    "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,
 }
