@@ -130,7 +130,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        The mixing weights, which sum to 1 - noise_weight_; 0 for a component that was left without rows.
+        The mixing weights, which sum to `1 - noise_weight_`; 0 for a component that was left without rows.
     noise_weight_ : float
         The weight of the noise; 0 without noise.
     noise_log_volume_ : float
