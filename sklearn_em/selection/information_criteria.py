@@ -126,6 +126,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
     sample = _delegated("sample")
     covariance_matrices = _delegated("covariance_matrices")
     covariance_decomposition = _delegated("covariance_decomposition")
+    summary = _delegated("summary")
+    to_sklearn = _delegated("to_sklearn")
 
     def __init__(
         self,
