@@ -9,6 +9,8 @@ from sklearn_em.gaussian.covariance import Factor
 # Loaded when first asked for: what a fit does not need does not slow its import down.
 _ON_DEMAND: dict[str, str] = {
     "BootstrapLikelihoodRatioResult": "sklearn_em.selection",
+    "GaussianMixtureIC": "sklearn_em.selection",
+    "TraceCallback": "sklearn_em.estimators.trace",
     "WholeSample": "sklearn_em.selection",
     "aic_scorer": "sklearn_em.selection",
     "bic_scorer": "sklearn_em.selection",

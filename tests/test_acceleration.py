@@ -158,6 +158,7 @@ def test_a_rejected_jump_is_a_pass_that_changes_nothing(to):
     # Passes 6, 9, 12, ...: two plain steps between jumps, five at first.
     assert_array_equal(rejected, np.arange(5, 20, 3))
     assert_allclose(result.params, 0.9 ** (20 - len(rejected)))
+    assert result.accelerated_steps == ()
 
 
 def test_a_jump_without_valid_parameters_costs_no_pass():
@@ -331,6 +332,38 @@ def test_any_number_of_threads_gives_the_same_bits(covariance_type):
     one, other = (fit(X, covariance_type, tol=0, max_iter=14, n_jobs=n_jobs, **start) for n_jobs in (1, 3))
     assert one.lower_bounds_ == other.lower_bounds_
     assert_array_equal(one.means_, other.means_)
+
+
+def test_accepted_jumps_are_on_record(covariance_type):
+    """Every other step is a plain one, or a jump that was undone and repeats the entry before."""
+    X, _ = mixture_rows(300, 3, 3, separation=1.0)
+    start = given_start(fit(X, covariance_type, max_iter=0))
+    whole = fit(X, covariance_type, tol=0, max_iter=24, **start)
+    trace, jumps = whole.lower_bounds_, whole.accelerated_steps_
+    assert jumps
+    for i in range(1, 25):
+        before = fit(X, covariance_type, tol=0, max_iter=i - 1, **start)
+        assert before.lower_bounds_ == trace[:i]
+        assert before.accelerated_steps_ == [jump for jump in jumps if jump < i]
+        plain = fit(X, covariance_type, tol=0, max_iter=1, acceleration=None, **given_start(before))
+        assert plain.accelerated_steps_ == []
+        is_plain = np.isclose(trace[i], plain.lower_bound_, rtol=1e-9, atol=0)
+        assert is_plain or i in jumps or trace[i] == trace[i - 1]
+        assert not is_plain or i != jumps[0]
+
+
+def test_jumps_of_a_whole_search_belong_to_its_trace():
+    for seed in range(5):
+        estimator = fit(DATA["iris"], "full", n_init=3, random_state=seed)
+        gains = np.diff(estimator.lower_bounds_)
+        jumps = np.array(estimator.accelerated_steps_)
+        assert len(jumps)
+        # A jump follows five plain steps at first, then two at least.
+        assert jumps[0] > 5
+        assert (np.diff(jumps) > 2).all()
+        assert (gains[jumps - 1] >= 0).all()
+        plain = fit(DATA["iris"], "full", n_init=3, random_state=seed, acceleration=None)
+        assert plain.accelerated_steps_ == []
 
 
 def test_the_default_is_plain_from_a_given_start_only(covariance_type):

@@ -52,11 +52,14 @@ class Squarem(Generic[S]):
         The longest step, in units of plain steps: grown where a jump at the cap is accepted, shrunk where one is not.
     jumped_at : int
         The pass of the last jump, accepted or not.
+    accepted : tuple of int
+        The passes of all jumps that were accepted.
     """
 
     before: tuple[S, ...] = ()
     cap: float = _FIRST_CAP
     jumped_at: int = 0
+    accepted: tuple[int, ...] = ()
 
     def propose(self, model: Model[Any, S], statistics: S, n_iter: int) -> Jump[S] | None:
         """Return where to jump to from `statistics`, those after `n_iter` passes; None if a plain step is due."""
@@ -82,9 +85,8 @@ class Squarem(Generic[S]):
 
     def jumped(self, jump: Jump[S], accepted: bool, n_iter: int) -> Self:
         """Return the accelerator after a jump, made in pass `n_iter`."""
-        cap = self.cap
+        after = replace(self, before=(), jumped_at=n_iter)
         if not accepted:
-            cap = max(_FIRST_CAP, cap / _GROWTH)
-        elif jump.at_cap:
-            cap *= _GROWTH
-        return replace(self, before=(), cap=cap, jumped_at=n_iter)
+            return replace(after, cap=max(_FIRST_CAP, self.cap / _GROWTH))
+        cap = self.cap * _GROWTH if jump.at_cap else self.cap
+        return replace(after, cap=cap, accepted=(*self.accepted, n_iter))

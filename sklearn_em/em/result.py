@@ -61,3 +61,8 @@ class Result(Generic[P, S]):
     def n_iter(self) -> int:
         """The number of M-steps taken; the trace also holds the start."""
         return len(self.trace) - 1
+
+    @property
+    def accelerated_steps(self) -> tuple[int, ...]:
+        """Which entries of the trace were reached by a jump that was accepted; one that was undone repeats an entry."""
+        return () if self.accelerator is None else self.accelerator.accepted

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -56,12 +56,12 @@ class Factor:
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.datasets import load_wine
     >>> from sklearn_em import Factor, GaussianMixtureEM
-    >>> X = load_digits().data
-    >>> mixture = GaussianMixtureEM(3, covariance_type=Factor(n_factors=2), max_iter=5, tol=0.1, random_state=0).fit(X)
+    >>> X = load_wine().data
+    >>> mixture = GaussianMixtureEM(3, covariance_type=Factor(n_factors=2), random_state=0).fit(X)
     >>> mixture.factor_loadings_.shape, mixture.noise_variances_.shape
-    ((3, 64, 2), (3, 64))
+    ((3, 13, 2), (3, 13))
     """
 
     n_factors: int = 1
@@ -86,6 +86,9 @@ class FactorStructure(Structure):
     """A structure that is published as loadings and noise variances."""
 
     form: LowRank
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _structure, (Factor(self.form.n_factors, "common" if self.form.one_noise else "own"),)
 
     @property
     def is_closed(self) -> bool:
