@@ -144,7 +144,7 @@ def bootstrap_likelihood_ratio_test(
     replicates = np.array([outcome for outcome in outcomes if not isinstance(outcome, str)], dtype=float)
     failures = tuple(outcome for outcome in outcomes if isinstance(outcome, str))
     _report(failures, n_bootstrap)
-    pvalue = (1 + np.count_nonzero(replicates >= statistic)) / (1 + len(replicates))
+    pvalue = (1 + int(np.count_nonzero(replicates >= statistic))) / (1 + len(replicates))
     return BootstrapLikelihoodRatioResult(statistic, pvalue, replicates, null, alternative, failures)
 
 
@@ -178,7 +178,7 @@ def _compared(
     alternative = clone(larger).fit(X, sample_weight=counts)
     if alternative.lower_bound_ < null.lower_bound_ - estimator.tol:
         fits = [clone(larger).set_params(**start).fit(X, sample_weight=counts) for start in _splits(null)]
-        sound = [fit for fit in fits if not fit.starts_[0].is_spurious]
+        sound = [fit for fit in fits if not fit.diagnostics_.is_spurious.any()]
         alternative = max([alternative, *sound], key=lambda fit: fit.lower_bound_)
     log_ratios = alternative.score_samples(X) - null.score_samples(X)
     gain = float(np.sum(log_ratios if counts is None else counts * log_ratios, dtype=float))
