@@ -86,6 +86,7 @@ def test_random_search_by_the_held_out_score():
         assert score == np.mean([estimator.fit(IRIS[train]).score(IRIS[test]) for train, test in cv.split(IRIS)])
 
 
+@few_rows_are_fine
 @pytest.mark.parametrize("seed", range(3))
 def test_bic_on_folds_picks_too_few(seed):
     X, numbers = three_clusters(seed), range(1, 5)
