@@ -7,7 +7,11 @@ from sklearn_em.estimators import FixedParameters, GaussianMixtureEM, GaussianMi
 from sklearn_em.gaussian.covariance import Factor
 
 # Loaded when first asked for: what a fit does not need does not slow its import down.
-_ON_DEMAND: dict[str, str] = {}
+_ON_DEMAND: dict[str, str] = {
+    "ConvergenceDisplay": "sklearn_em.display",
+    "GaussianMixtureDisplay": "sklearn_em.display",
+    "SelectionDisplay": "sklearn_em.display",
+}
 
 __all__ = [
     "Factor",
