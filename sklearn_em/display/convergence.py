@@ -11,6 +11,7 @@ from sklearn_em.em.stopping import remaining_gain
 
 # A longer trace is a line without dots.
 _MOST_DOTS = 150
+_ROUNDING = 8 * np.finfo(float).eps
 
 
 class ConvergenceDisplay:
@@ -157,16 +158,17 @@ class ConvergenceDisplay:
             drawn.append(self.limit_)
         what = "distance to the estimated limit" if distance else "objective"
         ax.set(xlabel="iteration", ylabel=f"{what} (nats per row)", yscale="log" if distance else "linear")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.legend(handles=[line for line in drawn if len(line.get_xdata())])
         return self
 
     def _heights(self, objectives: Any, distance: bool) -> np.ndarray:
-        """Return what is drawn of objectives; NaN for one beyond the limit, whose distance has no logarithm."""
+        """Return what is drawn of objectives; NaN for what rounding makes of a distance."""
         objectives = np.asarray(objectives, dtype=float)
-        if not distance:
+        if self.limit is None or not distance:
             return objectives
-        return np.where(objectives < self.limit, self.limit - objectives, np.nan)
+        left = self.limit - objectives
+        return np.where(left > _ROUNDING * (1 + abs(self.limit)), left, np.nan)
 
 
 def estimated_limit(trace: Sequence[float], jumps: Sequence[int]) -> float | None:

@@ -8,14 +8,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, resample
 
 from sklearn_em.display.checks import axes_of, check_matplotlib, fitted_mixture
+from sklearn_em.display.layout import limits_of, panels_in
 from sklearn_em.display.marginal import Marginal
 from sklearn_em.display.panels import Layers, draw_pair, draw_single
-from sklearn_em.display.style import GREY, INK
+from sklearn_em.display.style import GREY, INK, key
 
 # More make panels that nobody can read.
 _MAX_FEATURES = 8
-# The data's limits hold this many standard deviations of each component.
-_REACH = 3.0
 
 
 class GaussianMixtureDisplay:
@@ -106,7 +105,7 @@ class GaussianMixtureDisplay:
         features: Sequence[int | str] | int | str | None = None,
         subsample: int | None = 10_000,
         ax: Any = None,
-        levels: Sequence[float] = (0.5, 0.95),
+        levels: Sequence[float] | float = (0.5, 0.95),
         rows: bool = True,
         ellipses: bool = True,
         density: bool = False,
@@ -149,11 +148,10 @@ class GaussianMixtureDisplay:
         p = mixture.n_features_in_
         names = [str(name) for name in getattr(mixture, "feature_names_in_", [f"x{j}" for j in range(p)])]
         chosen = _chosen(features, names)
-        n_rows = len(X) if hasattr(X, "__len__") else np.shape(X)[0]
-        if subsample is not None and subsample < n_rows:
-            X = resample(X, replace=False, n_samples=subsample, random_state=0)
+        values = check_array(X, dtype=float, ensure_all_finite="allow-nan", input_name="X")
+        if subsample is not None and subsample < len(values):
+            X, values = resample(X, values, replace=False, n_samples=subsample, random_state=0)
         resp = mixture.predict_proba(X)
-        values = check_array(X, dtype=float, ensure_all_finite="allow-nan")
         noise = mixture._noise
         display = cls(
             X=values[:, chosen],
@@ -166,15 +164,13 @@ class GaussianMixtureDisplay:
             feature_names=[names[j] for j in chosen],
             is_marginal=len(chosen) < p,
         )
-        return display.plot(
-            ax, levels=levels, rows=rows, ellipses=ellipses, density=density, boundaries=boundaries
-        )
+        return display.plot(ax, levels=levels, rows=rows, ellipses=ellipses, density=density, boundaries=boundaries)
 
     def plot(
         self,
         ax: Any = None,
         *,
-        levels: Sequence[float] = (0.5, 0.95),
+        levels: Sequence[float] | float = (0.5, 0.95),
         rows: bool = True,
         ellipses: bool = True,
         density: bool = False,
@@ -187,7 +183,7 @@ class GaussianMixtureDisplay:
         ax : matplotlib Axes, optional
             Where to draw; a new figure is made if None. With more than two features a grid takes the place of the
             axes, which must belong to a grid of subplots.
-        levels : sequence of float, default=(0.5, 0.95)
+        levels : float or sequence of float, default=(0.5, 0.95)
             For each of these shares an ellipse in which that share of a component lies.
         rows : bool, default=True
             Whether rows are drawn: as points; in a single feature as a histogram and as strokes along the axis.
@@ -212,7 +208,7 @@ class GaussianMixtureDisplay:
             take the place of axes that belong to no grid of subplots.
         """
         q = self.means.shape[1]
-        shares = tuple(levels)
+        shares = tuple(np.atleast_1d(levels).tolist())
         if not all(0 < level < 1 for level in shares):
             raise ValueError(f"levels={levels!r}; each must be a share of a component between 0 and 1, such as 0.95.")
         if boundaries and (self.is_marginal or q > 2):
@@ -227,8 +223,8 @@ class GaussianMixtureDisplay:
         sides = np.zeros(q) if self.noise_log_sides is None else self.noise_log_sides
         mixture = Marginal(self.weights, self.means, self.covariances, self.noise_weight, sides)
         layers = Layers(self.resp, shares, rows, ellipses, density, boundaries)
-        limits = _limits(mixture, self.X if rows else self.means, max((0.5, *shares)))
-        self.axes_, panels = _panels(ax, q)
+        limits = limits_of(mixture, self.X if rows else self.means, max((0.5, *shares)))
+        self.axes_, panels = panels_in(ax, q)
         self.rows_, self.ellipses_, self.density_, self.boundaries_ = [], [], [], []
         for panel, shown in panels:
             draw = draw_single if len(shown) == 1 else draw_pair
@@ -238,23 +234,24 @@ class GaussianMixtureDisplay:
             self.density_ += artists["density"]
             self.boundaries_ += artists["boundaries"]
             panel.set(xlabel=names[shown[0]], ylabel=names[shown[1]] if len(shown) == 2 else "density")
-            panel.label_outer()
+            if q > 2:
+                panel.label_outer()
         self._explain(ax, layers)
         return self
 
     def _explain(self, ax: Any, layers: Layers) -> None:
         """Add a legend of what has no number of its own."""
-        from matplotlib.lines import Line2D
-
-        in_plane, has_noise = self.means.shape[1] > 1, self.resp.shape[1] > len(self.weights)
-        percent = " and ".join(f"{100 * level:g} %" for level in layers.levels)
-        entries = {
-            f"{percent} of a component": (layers.ellipses and in_plane and percent, {"color": GREY, "linewidth": 1.6}),
-            "density": (layers.density or not in_plane, {"color": "0.6" if in_plane else INK, "linewidth": 0.8}),
-            "boundary": (layers.boundaries, {"color": "black", "linestyle": "-" if in_plane else "--"}),
-            "noise": (layers.rows and has_noise, {"color": GREY, "linestyle": "", "marker": "x" if in_plane else "|"}),
-        }
-        handles = [Line2D([], [], label=label, **style) for label, (is_drawn, style) in entries.items() if is_drawn]
+        in_plane = self.means.shape[1] > 1
+        shares = ", ".join(f"{100 * level:g} %" for level in layers.levels)
+        handles = []
+        if in_plane and layers.ellipses and shares:
+            handles.append(key(f"{shares} of a component", color=GREY))
+        if layers.density or not in_plane:
+            handles.append(key("density", color="0.6" if in_plane else INK, linewidth=0.8))
+        if layers.boundaries:
+            handles.append(key("boundary", color="black", linestyle="-" if in_plane else "--"))
+        if layers.rows and self.resp.shape[1] > len(self.weights):
+            handles.append(key("noise", color=GREY, linestyle="", marker="x" if in_plane else "|"))
         if handles:
             ax.legend(handles=handles, loc="best" if self.means.shape[1] < 3 else "upper right", fontsize="small")
 
@@ -262,46 +259,15 @@ class GaussianMixtureDisplay:
 def _chosen(features: Any, names: list[str]) -> list[int]:
     """Return the indices of the features to draw."""
     asked = list(range(len(names)) if features is None else [features] if np.ndim(features) == 0 else features)
-    known = {**{name: j for j, name in enumerate(names)}, **{j: j for j in range(len(names))}}
+    known: dict[Any, int] = {name: j for j, name in enumerate(names)} | {j: j for j in range(len(names))}
     unknown = [feature for feature in asked if feature not in known]
     if unknown:
-        raise ValueError(f"features={features!r}, but there is no {unknown[0]!r}: give indices below {len(names)}, or names of {names}.")
-    chosen = [known[feature] for feature in asked]
-    if not 0 < len(chosen) <= _MAX_FEATURES or len(set(chosen)) < len(chosen):
         raise ValueError(
-            f"{len(chosen)} features are to be drawn; choose 1 to {_MAX_FEATURES} different ones with features=[...]."
+            f"features={features!r}, but there is no {unknown[0]!r}; give indices below {len(names)}, or names from "
+            f"{names}."
         )
-    return chosen
-
-
-def _limits(mixture: Marginal, rows: np.ndarray, level: float) -> np.ndarray:
-    """Return the ends (q, 2) of the axes, which hold the rows and the ellipses."""
-    reach = max(_REACH, mixture.radius(level)) * mixture.deviations[mixture.present]
-    means = mixture.means[mixture.present]
-    every = np.concatenate([rows, means - reach, means + reach])
-    low, high = np.nanmin(every, axis=0), np.nanmax(every, axis=0)
-    margin = 0.03 * (high - low)
-    return np.stack([low - margin, high + margin], axis=1)
-
-
-def _panels(ax: Any, n_features: int) -> tuple[np.ndarray, list[tuple[Any, list[int]]]]:
-    """Return the axes by row and column, and as a list with the features of each."""
-    if n_features < 3:
-        return np.array([[ax]]), [(ax, list(range(n_features)))]
-    from matplotlib.gridspec import GridSpecFromSubplotSpec
-
-    place = ax.get_subplotspec()
-    if place is None:
-        raise ValueError("ax belongs to no grid of subplots, which a picture of more than two features takes; "
-                         "make it with plt.subplots(), or leave ax=None.")
-    ax.set_axis_off()
-    grid = GridSpecFromSubplotSpec(n_features, n_features, place, wspace=0.06, hspace=0.06)
-    axes = np.full((n_features, n_features), None, dtype=object)
-    panels = []
-    for i, j in zip(*np.tril_indices(n_features), strict=True):
-        panel = axes[i, j] = ax.figure.add_subplot(grid[i, j])
-        panel.tick_params(labelsize="small")
-        if i == j:
-            panel.set_yticks([])
-        panels.append((panel, [j] if i == j else [j, i]))
-    return axes, panels
+    if not 0 < len(set(asked)) == len(asked) <= _MAX_FEATURES:
+        raise ValueError(
+            f"{len(asked)} features are to be drawn; choose 1 to {_MAX_FEATURES} different ones by features=[...]."
+        )
+    return [known[feature] for feature in asked]

@@ -30,7 +30,7 @@ def opacity(resp: np.ndarray) -> np.ndarray:
     """Return the opacity of each row: from faint where all components are as likely, to strong where one is certain."""
     n_classes = resp.shape[1]
     share = (resp.max(axis=1) - 1 / n_classes) / (1 - 1 / n_classes) if n_classes > 1 else np.ones(len(resp))
-    return np.asarray(0.1 + 0.8 * np.clip(share, 0.0, 1.0))
+    return np.asarray(0.2 + 0.7 * np.clip(share, 0.0, 1.0))
 
 
 def draw_pair(
@@ -64,7 +64,7 @@ def draw_pair(
 def draw_single(
     ax: Any, mixture: Marginal, values: np.ndarray, limits: np.ndarray, n_cells: int, layers: Layers
 ) -> Artists:
-    """Draw one feature, values (n, 1), within limits (1, 2): densities, over the rows' histogram; return the artists."""
+    """Draw one feature, values (n, 1), within limits (1, 2): densities over a histogram; return the artists."""
     artists: Artists = {"rows": [], "ellipses": [], "density": [], "boundaries": []}
     observed = values[~np.isnan(values)]
     if layers.rows and observed.size:
@@ -75,7 +75,8 @@ def draw_single(
     middles, spreads = mixture.means[mixture.present, 0], mixture.deviations[mixture.present, 0]
     # Fine where a component is thin.
     near = middles[:, None] + spreads[:, None] * np.linspace(-5, 5, 101)
-    x = np.union1d(np.linspace(*limits[0], 3 * n_cells), np.clip(near, *limits[0]))
+    low, high = limits[0]
+    x = np.union1d(np.linspace(low, high, 3 * n_cells), np.clip(near, low, high))
     joint = mixture.log_joint(x[:, None])
     artists["density"] = ax.plot(x, np.exp(mixture.log_density(x[:, None])), color=INK, linewidth=1.0, zorder=4)
     if layers.ellipses:
@@ -92,7 +93,7 @@ def draw_single(
         artists["boundaries"] = [
             ax.axvline((x[i] + x[i + 1]) / 2, color="black", linestyle="--", linewidth=1.1, zorder=1) for i in changes
         ]
-    ax.set(xlim=limits[0], ylim=(0, 1.08 * max(ax.dataLim.y1, artists["density"][0].get_ydata().max())))
+    ax.set(xlim=(low, high), ylim=(0, 1.08 * max(ax.dataLim.y1, artists["density"][0].get_ydata().max())))
     if layers.rows:
         # A rug: across features, a share of the axes' height.
         heights = np.full(len(values), 0.025)
@@ -127,7 +128,7 @@ def _draw_ellipses(ax: Any, mixture: Marginal, levels: tuple[float, ...]) -> lis
         angle = np.degrees(np.arctan2(directions[k, 1, 1], directions[k, 0, 1]))
         for level in levels:
             height, width = 2 * mixture.radius(level) * lengths[k]
-            style = {"angle": angle, "fill": False, "edgecolor": colour(k), "linewidth": 1.6, "zorder": 3}
+            style = {"angle": angle, "fill": False, "edgecolor": colour(k), "linewidth": 1.5, "zorder": 3}
             artists.append(ax.add_patch(Ellipse(mixture.means[k], width, height, **style)))
     return artists
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_em.display.checks import axes_of, check_matplotlib
-from sklearn_em.display.style import COLOURS, GREY, MARKERS, colour
+from sklearn_em.display.style import COLOURS, GREY, MARKERS, colour, key
 
 # What lies this many times as far above the lowest score as half of the scores do is cut off.
 _FARTHEST = 3.0
@@ -15,9 +15,9 @@ _FARTHEST = 3.0
 class SelectionDisplay:
     """Picture of a search over the number of components and the structure of the covariances.
 
-    A line for each structure; lower is better. The winner has a ring and its name. Hollow markers are spurious: a component lives
-    on too few rows, or is so thin that only regularisation holds it up. Crosses along the upper edge are fits that
-    failed.
+    A line for each structure; lower is better. The winner has a ring. Hollow markers are spurious: a component lives on
+    too few rows, or is so thin that only regularisation holds it up. Crosses along the upper edge are fits that failed.
+    Scores far above the others are cut off; `ax_.set_ylim` brings them back.
 
     It is recommended to use `from_estimator` to create a display. All parameters are stored as attributes.
 
@@ -41,7 +41,7 @@ class SelectionDisplay:
     lines_ : list of matplotlib Line2D
         A line for each structure, in the order in which they first occur.
     spurious_, failed_ : list of matplotlib Line2D
-        The hollow markers and the crosses, for each structure that has some.
+        The hollow markers and the crosses of each structure.
     best_ : matplotlib Line2D
         The ring around the winner.
     legend_ : matplotlib Legend
@@ -137,55 +137,52 @@ class SelectionDisplay:
         self : SelectionDisplay
         """
         self.ax_ = ax = axes_of(ax, f"{type(self).__name__}.plot")
-        from matplotlib.lines import Line2D
+        self.figure_ = ax.figure
         from matplotlib.ticker import MaxNLocator
 
-        self.figure_ = ax.figure
-        counts, scores = np.asarray(self.n_components), np.asarray(self.scores, dtype=float)
+        counts, scores, best = np.asarray(self.n_components), np.asarray(self.scores, dtype=float), self.best_index
         names = np.array([str(name) for name in self.covariance_type])
         spurious = np.zeros(len(scores), bool) if self.is_spurious is None else np.asarray(self.is_spurious)
-        structures = list(dict.fromkeys(names))
+        structures = list(dict.fromkeys(names.tolist()))
         self.lines_, self.spurious_, self.failed_ = [], [], []
         for i, name in enumerate(structures):
             own = np.flatnonzero(names == name)
             own = own[np.argsort(counts[own], kind="stable")]
             style = {"color": colour(i), "marker": MARKERS[i % len(MARKERS)], "markersize": 5}
-            stroke = {"linewidth": 1.1, "linestyle": "-" if i < len(COLOURS) else "--"}
-            self.lines_ += ax.plot(counts[own], scores[own], label=name, **style, **stroke)
+            dashes = "-" if i < len(COLOURS) else "--"
+            self.lines_ += ax.plot(counts[own], scores[own], label=name, linestyle=dashes, linewidth=1.1, **style)
             hollow = own[spurious[own] & ~np.isnan(scores[own])]
-            if len(hollow):
-                style |= {"linestyle": "", "markerfacecolor": "white", "zorder": 3}
-                self.spurious_ += ax.plot(counts[hollow], scores[hollow], **style)
+            style |= {"linestyle": "", "markerfacecolor": "white", "zorder": 3}
+            self.spurious_ += ax.plot(counts[hollow], scores[hollow], **style)
             failed = own[np.isnan(scores[own])]
-            if len(failed):
-                # Side by side, so that structures that fail at the same place can be told apart.
-                aside = counts[failed] + 0.8 * ((i + 0.5) / len(structures) - 0.5)
-                edge = {"transform": ax.get_xaxis_transform(), "markersize": 4}
-                style = {"color": colour(i), "marker": "x", "linestyle": ""}
-                self.failed_ += ax.plot(aside, np.full(len(failed), 0.98), **style, **edge)
-        best = self.best_index
-        ring = {"marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black", "zorder": 4}
-        (self.best_,) = ax.plot(counts[best], scores[best], linestyle="", label=f"{names[best]}, {counts[best]}", **ring)
-        ax.set(xlabel="number of components", ylabel=f"{self.criterion.upper()} (lower is better)")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            # Side by side, so that structures that fail at the same place can be told apart.
+            aside = counts[failed] + 0.8 * ((i + 0.5) / len(structures) - 0.5)
+            style = {"color": colour(i), "marker": "x", "markersize": 4, "linestyle": ""}
+            self.failed_ += ax.plot(aside, np.full(len(failed), 0.98), transform=ax.get_xaxis_transform(), **style)
+        ring = {"linestyle": "", "marker": "o", "markersize": 11, "markerfacecolor": "none", "color": "black"}
+        (self.best_,) = ax.plot(
+            counts[best], scores[best], label=f"best: {names[best]}, {counts[best]}", zorder=4, **ring
+        )
         # Scores far from the best, of one component as a rule, would flatten all others.
         low, middle, high = np.nanquantile(scores, [0, 0.5, 1])
-        top = min(high, max(scores[best], low + _FARTHEST * (middle - low)))
-        ax.set_ylim(low - 0.05 * (top - low), top + 0.08 * (top - low))
-        # In the order in which the lines end.
-        lines = sorted(self.lines_, key=lambda line: _last(line.get_ydata()), reverse=True)
-        grey = {"color": GREY, "linestyle": ""}
-        signs = [
-            Line2D([], [], label=f"best: {names[best]}, {counts[best]}", linestyle="", **ring),
-            *[Line2D([], [], label="spurious", marker="o", markerfacecolor="white", **grey)][: len(self.spurious_)],
-            *[Line2D([], [], label="failed", marker="x", **grey)][: len(self.failed_)],
-        ]
+        top = max(scores[best], min(high, low + _FARTHEST * (middle - low)))
+        margin = 0.08 * (top - low) or 1.0
+        ax.set(xlabel="number of components", ylabel=f"{self.criterion.upper()} (lower is better)")
+        ax.set_ylim(low - margin, top + margin)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        # From top to bottom, as the lines end.
+        handles = [*sorted(self.lines_, key=_last, reverse=True), self.best_]
+        if spurious[~np.isnan(scores)].any():
+            handles.append(key("spurious", color=GREY, linestyle="", marker="o", markerfacecolor="white"))
+        if np.isnan(scores).any():
+            handles.append(key("failed", color=GREY, linestyle="", marker="x"))
         place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0, "frameon": False}
-        self.legend_ = ax.legend(handles=lines + signs, fontsize="small", **place)
+        self.legend_ = ax.legend(handles=handles, fontsize="small", **place)
         return self
 
 
-def _last(scores: np.ndarray) -> float:
-    """Return the last score that is a number."""
-    known = scores[~np.isnan(scores)]
-    return known[-1] if len(known) else np.inf
+def _last(line: Any) -> float:
+    """Return the last height of a line that is a number."""
+    heights = line.get_ydata()
+    known = heights[~np.isnan(heights)]
+    return float(known[-1]) if len(known) else np.inf
