@@ -10,6 +10,7 @@ from sklearn_em.gaussian.covariance import Factor
 _ON_DEMAND: dict[str, str] = {
     "ConvergenceDisplay": "sklearn_em.display",
     "GaussianMixtureDisplay": "sklearn_em.display",
+    "GaussianMixtureIC": "sklearn_em.selection",
     "SelectionDisplay": "sklearn_em.display",
 }
 

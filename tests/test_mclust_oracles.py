@@ -289,7 +289,8 @@ def test_criteria_at_given_parameters(record, covariance_type):
     estimator = start_at(params_of(record), covariance_type, max_iter=0).fit(X)
     assert_allclose(len(X) * estimator.lower_bound_, record["loglik"], rtol=1e-11)
     assert_allclose(len(X) * estimator.score(X), record["loglik"], rtol=1e-11)
-    assert_allclose(estimator.bic(X), -record["bic"], rtol=1e-11)  # mclust's BIC has the other sign
+    assert_allclose(estimator.bic(X), -record["bic"], rtol=1e-11)  # mclust's BIC and ICL have the other sign
+    assert_allclose(estimator.icl(X), -record["icl"], rtol=1e-11)
     assert_allclose(estimator.aic(X), 2 * record["df"] - 2 * record["loglik"], rtol=1e-11)
 
 

@@ -75,6 +75,10 @@ class Workers:
         self._pool: ThreadPoolExecutor | None = None
         self._n_threads = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Sent to another process it runs on one thread: the processes share the cores.
+        return type(self), (1,)
+
     def __enter__(self) -> Self:
         """Start nothing yet."""
         return self

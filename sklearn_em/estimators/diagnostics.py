@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_em.data.block import Block
-from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
+from sklearn_em.mixture import GaussianMixtureModel
 from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts import StartRecord
+from sklearn_em.starts.ends import Run
 
 # A row is certain of its component from this responsibility on.
 CERTAIN = 0.95
@@ -30,6 +31,9 @@ class Diagnostics:
         its squared robust scale if that is smaller.
     certain_share : ndarray of shape (n_components,)
         The share of a component's mass that comes from rows with at least 0.95 of themselves in it; 0 without mass.
+    is_spurious : ndarray of shape (n_components,) of bool
+        Whether the component lives on too few rows for its covariance, or is so thin that only `reg_covar` holds it up;
+        never with a prior on the covariances, or where all share one.
     n_failed_starts : int
         How many starts failed.
     failures : tuple of str
@@ -40,12 +44,14 @@ class Diagnostics:
     condition_number: np.ndarray
     smallest_relative_eigenvalue: np.ndarray
     certain_share: np.ndarray
+    is_spurious: np.ndarray
     n_failed_starts: int
     failures: tuple[str, ...]
 
 
-def diagnose(model: GaussianMixtureModel, params: MixtureParameters, records: list[StartRecord]) -> Diagnostics:
-    """Return the figures at these parameters, scaled as the model is."""
+def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) -> Diagnostics:
+    """Return the figures at the end of a run of this model."""
+    params = end.params
     K, p = params.gaussians.means.shape
 
     def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> np.ndarray:
@@ -69,6 +75,7 @@ def diagnose(model: GaussianMixtureModel, params: MixtureParameters, records: li
         condition_number=values[:, -1] / values[:, 0],
         smallest_relative_eigenvalue=values[:, 0].copy(),
         certain_share=certain / some,
+        is_spurious=model.spurious(params, end.statistics),
         n_failed_starts=len(failures),
         failures=failures,
     )

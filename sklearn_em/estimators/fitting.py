@@ -1,4 +1,4 @@
-"""From checked rows to the best end: scan, starts, search. No attribute of an estimator is read or set here."""
+"""From rows in their setting to the best end: starts, search. No attribute of an estimator is read or set here."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -9,24 +9,18 @@ from itertools import chain, islice, repeat
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_em.data.block import ArraySource
-from sklearn_em.data.executors import Workers
-from sklearn_em.data.scan import Problem, scan
 from sklearn_em.em import DegenerateError, Squarem, StoppingRule
 from sklearn_em.estimators.diagnostics import Diagnostics, diagnose
-from sklearn_em.estimators.options import GaussianMixturePrior, resolved
+from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure
-from sklearn_em.gaussian.m_step import FixedGaussians, Terms
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
-from sklearn_em.mixture.m_step import Proportions
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.starts import (
     Given,
     StartRecord,
     StartSpace,
     candidates,
-    filled_sample,
     moves,
     one_component,
     search,
@@ -34,8 +28,6 @@ from sklearn_em.starts import (
 )
 from sklearn_em.starts.ends import Candidate, Run, State
 
-# The share of a feature's variance that `reg_covar="auto"` adds to it.
-_AUTO_REGULARISATION = 1e-6
 # The share of the variances, far rows included, below which a covariance matrix has no digits.
 _LEAST_RESOLVED = 1e-12
 _WIDENED = (
@@ -47,43 +39,17 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Options:
-    """What the user says about the model beside its size, in the data's units.
-
-    Attributes
-    ----------
-    reg_covar : float or "auto"
-    noise : bool
-    noise_log_volume : float, optional
-        None to take it from the data.
-    prior : GaussianMixturePrior, optional
-    fixed : FixedGaussians, optional
-        In the structure's form.
-    proportions : ndarray of shape (K,), optional
-        Fixed shares, NaN where they are free.
-    """
-
-    reg_covar: float | str
-    noise: bool = False
-    noise_log_volume: float | None = None
-    prior: GaussianMixturePrior | None = None
-    fixed: FixedGaussians | None = None
-    proportions: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Fitted:
     """The best end, its parameters in the data's units, a record of every start, and what was fitted with them."""
 
     run: Run
     records: list[StartRecord]
     noise: Noise | None
-    spurious: np.ndarray
     diagnostics: Diagnostics
 
 
 def fit_mixture(
-    source: ArraySource,
+    setting: Setting,
     structure: Structure,
     options: Options,
     *,
@@ -94,14 +60,14 @@ def fit_mixture(
     rng: np.random.RandomState,
     stopping: StoppingRule,
     accelerator: Squarem[MixtureStatistics] | None,
-    callback: Callable[[int, State], object] | None,
-    n_jobs: int | None,
+    callback: Callable[[int, State], object] | None = None,
+    found: MixtureParameters | None = None,
 ) -> Fitted:
     """Fit a Gaussian mixture.
 
     Parameters
     ----------
-    source : ArraySource
+    setting : Setting
     structure : Structure
     options : Options
     n_components : int
@@ -115,92 +81,59 @@ def fit_mixture(
     accelerator : Squarem or None
     callback : callable, optional
         Called with the number of the start and each of its states.
-    n_jobs : int, optional
+    found : MixtureParameters, optional
+        A good solution that is known already, in the data's units: one more candidate of the first start.
 
     Raises
     ------
     DegenerateError
         If every start fails.
     """
-    with Workers(n_jobs) as workers:
-        problem = scan(source, n_components, structure.one_scale, workers)
-        noise = Noise.of(source, problem, options.noise_log_volume, workers) if options.noise else None
-        model = _model(source, structure, options, problem, n_components, noise, workers)
-        scaled = _scaled(given, model)
-        filled: list[np.ndarray] = []
+    source, problem = setting.source, setting.problem
+    model = setting.model(structure, options, n_components)
+    scaled = _scaled(given, model)
 
-        def searched(model: GaussianMixtureModel) -> tuple[Run, list[StartRecord]]:
-            on_sample = model.on_sample()
-            params = scaled.parameters(structure, noise is not None)
-            starts: Iterator[Iterable[Candidate]]
-            proposals = None
-            if params is not None:
-                starts = iter([[lambda: params]])
-            else:
-                if not filled:
-                    filled.append(filled_sample(problem, workers))
-                if n_components == 1 and given.is_empty and source.evidence is None:
-                    starts = repeat([partial(one_component, on_sample, filled[0])])
-                else:
-                    space = StartSpace.of(problem, filled[0])
-                    starts = _starts(on_sample, space, scaled, method, n_components, rng)
-                    # Given means are to stay the start's, and components of which something is known their own; a
-                    # single one has nowhere to go.
-                    if given.means is None and n_components > 1 and not _has_identities(model):
-                        proposals = partial(moves, on_sample, space, rng=rng)
-                    if model.is_decided:
-                        starts = iter([[partial(_decided, model, make)] for make in next(starts)])
-                    elif source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
-                        blind = partial(unlabelled, on_sample, space, method, n_components, stopping, rng)
-                        starts = _with_second(starts, blind)
-            return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
+    def searched(model: GaussianMixtureModel) -> tuple[Run, list[StartRecord]]:
+        on_sample = model.on_sample()
+        params = scaled.parameters(structure, model.noise is not None)
+        starts: Iterator[Iterable[Candidate]]
+        proposals = None
+        if params is not None:
+            starts = iter([[lambda: params]])
+        elif n_components == 1 and given.is_empty and source.evidence is None:
+            starts = repeat([partial(one_component, on_sample, setting.filled)])
+        else:
+            space = setting.space
+            starts = _starts(on_sample, space, scaled, method, n_components, rng)
+            # Given means are to stay the start's, and components of which something is known their own; a single one
+            # has nowhere to go.
+            if given.means is None and n_components > 1 and not _has_identities(model):
+                proposals = partial(moves, on_sample, space, rng=rng)
+            if model.is_decided:
+                starts = iter([[partial(_decided, model, make)] for make in next(starts)])
+            elif source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
+                blind = partial(unlabelled, on_sample, space, method, n_components, stopping, rng)
+                starts = _with_second(starts, blind)
+            if found is not None and given.is_empty:
+                rescaled = replace(found, gaussians=found.gaussians.rescale(problem.scale))
+                starts = _with_second(starts, lambda: rescaled)
+        return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
 
-        try:
-            best, records = searched(model)
-        except DegenerateError:
-            blur = model.terms.blur
-            wider = np.maximum(blur, _LEAST_RESOLVED * problem.total.diagonal() / problem.weight)
-            if not blur.all() or (wider == blur).all():
-                raise
-            wider = np.full_like(wider, wider.max()) if structure.one_scale else wider
-            model = replace(model, terms=replace(model.terms, blur=wider))
-            best, records = searched(model)
-            warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
-        spurious = model.spurious(best.params, best.statistics)
-        diagnostics = diagnose(model, best.params, records)
+    try:
+        best, records = searched(model)
+    except DegenerateError:
+        blur = model.terms.blur
+        wider = np.maximum(blur, _LEAST_RESOLVED * problem.total.diagonal() / problem.weight)
+        if not blur.all() or (wider == blur).all():
+            raise
+        wider = np.full_like(wider, wider.max()) if structure.one_scale else wider
+        model = replace(model, terms=replace(model.terms, blur=wider))
+        best, records = searched(model)
+        warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
+    diagnostics = diagnose(model, best, records)
     gaussians = best.params.gaussians.rescale(1 / problem.scale)
     best = replace(best, params=replace(best.params, gaussians=gaussians))
-    return Fitted(best, records, noise, spurious, diagnostics)
-
-
-def _model(
-    source: ArraySource,
-    structure: Structure,
-    options: Options,
-    problem: Problem,
-    n_components: int,
-    noise: Noise | None,
-    workers: Workers,
-) -> GaussianMixtureModel:
-    """Return the model of these options, scaled as the problem says."""
-    blur, scale = _blur(options.reg_covar, problem, structure), problem.scale
-    # The variances at which a component is singular: rounding of the rows, or nothing where they are blurred.
-    resolution = None if blur.all() else np.where(blur > 0, 0.0, problem.resolution)
-    prior, concentration, fixed = None, None, options.fixed
-    if options.prior is not None:
-        prior = resolved(options.prior, structure, problem, n_components)
-        concentration = options.prior.weight_concentration
-    if fixed is not None:
-        fixed = FixedGaussians(fixed.means * scale, structure.form.rescale(fixed.covariances, scale))
-    return GaussianMixtureModel(
-        structure,
-        source,
-        problem,
-        Terms(blur, resolution, prior, fixed),
-        workers,
-        Proportions(concentration, options.proportions),
-        None if noise is None else noise.rescale(scale),
-    )
+    return Fitted(best, records, setting.noise, diagnostics)
 
 
 def _has_identities(model: GaussianMixtureModel) -> bool:
@@ -225,15 +158,6 @@ def _decided(model: GaussianMixtureModel, make: Candidate) -> MixtureParameters:
     """Return the maximum where every row's component is known: one M-step, whatever the start."""
     params = make()
     return model.estimate(model.e_step(params), params.gaussians, afresh=True)
-
-
-def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.ndarray:
-    """Return the diagonal of R, scaled as the problem says."""
-    if not isinstance(reg_covar, str):
-        return float(reg_covar) * problem.scale**2
-    blur = _AUTO_REGULARISATION * problem.variance
-    # Only a multiple of the identity looks the same from every side.
-    return np.full_like(blur, blur.mean()) if structure.one_scale else blur
 
 
 def _scaled(given: Given, model: GaussianMixtureModel) -> Given:

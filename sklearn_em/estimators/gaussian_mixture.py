@@ -12,9 +12,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
+from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, Status, StoppingRule
+from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, parameters_of, published
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
@@ -23,36 +25,20 @@ from sklearn_em.estimators.checks import (
     check_weights,
     unchanged_on_error,
 )
-from sklearn_em.estimators.fitting import Fitted, Options, fit_mixture
+from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import print_records, printer
-from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
-from sklearn_em.gaussian.covariance.structure import FACTOR_ATTRIBUTES, MATRIX_ATTRIBUTES
 from sklearn_em.mixture import MixtureParameters
 from sklearn_em.mixture.imputation import conditional_draws, conditional_means
+from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
+from sklearn_em.mixture.sampling import draw
 from sklearn_em.starts import METHODS, Given
-
-
-class _OnDemand:
-    """A matrix attribute, worked out when asked for where `fit` has not stored it: what is stored comes first."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, estimator: "GaussianMixtureEM | None", owner: type) -> Any:
-        if estimator is None:
-            return self
-        if "means_" not in vars(estimator):
-            raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r} before it is fitted")
-        full, means = structure_of("full"), estimator.means_
-        covariances = estimator.covariance_matrices().astype(float)
-        factors = full.form.precision_cholesky(covariances)
-        return full.published(covariances, factors, means.shape[1])[self._name].astype(means.dtype)
 
 
 class GaussianMixtureEM(DensityMixin, BaseEstimator):
@@ -199,9 +185,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     [1.0, 10.0]
     """
 
-    covariances_ = _OnDemand()
-    precisions_ = _OnDemand()
-    precisions_cholesky_ = _OnDemand()
+    covariances_ = OnDemand()
+    precisions_ = OnDemand()
+    precisions_cholesky_ = OnDemand()
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -415,7 +401,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             each = self.score_samples(X)
             if not np.isnan(np.sum(X)):
                 return float(each.mean())
-        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
         return log_likelihood / weight
 
     def aic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -431,7 +417,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         -------
         aic : float
         """
-        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        log_likelihood, _ = self._summed(X, sample_weight, Predictor.log_likelihood)
         return -2 * log_likelihood + 2 * self._n_parameters()
 
     def bic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -448,7 +434,31 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         -------
         bic : float
         """
-        log_likelihood, weight = self._log_likelihood(X, sample_weight)
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
+        return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
+
+    def icl(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the integrated completed likelihood criterion on X; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            n is then the sum of weights.
+
+        Returns
+        -------
+        icl : float
+            BIC - 2 sum_i w_i log max_k r_ik, the noise being one of the k: never below BIC, and far above it where
+            components overlap. R's mclust has the opposite sign.
+
+        References
+        ----------
+        Biernacki, Celeux and Govaert (2000), "Assessing a mixture model for clustering with the integrated completed
+        likelihood", equation 11.
+        """
+        log_likelihood, weight = self._summed(X, sample_weight, Predictor.classification_log_likelihood)
         return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
 
     def impute(
@@ -592,20 +602,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                 "of 1 or more."
             )
         rng = check_random_state(random_state if random_state is not None else self._own_random_state())
-        params = self._parameters()
-        K = len(params.weights)
-        counts = rng.multinomial(n_samples, params.weights if self._noise is None else self._all_weights(params))
-        labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
-        rows = rng.standard_normal((n_samples, self.means_.shape[1]))
-        gaussians = params.gaussians
-        if self._noise is not None and counts[K]:
-            labels[labels == K] = -1
-            rows[labels == -1] = self._noise.draw(counts[K], rng)
-        for k in np.flatnonzero(counts[:K]):
-            factor = gaussians.precision_cholesky[min(k, len(gaussians.precision_cholesky) - 1)]
-            drawn = labels == k
-            rows[drawn] = gaussians.means[k] + gaussians.structure.form.draw(factor, rows[drawn])
-        return rows, labels
+        return draw(self._parameters(), self._noise, int(n_samples), rng)
 
     def __sklearn_tags__(self) -> Any:
         """Say that missing values are welcome."""
@@ -617,64 +614,71 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     def _structure(self) -> Structure:
         return structure_of(self.covariance_type)
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
-        rows: np.ndarray = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
-        )
+    def _fit(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None,
+        known_labels: ArrayLike | None,
+        found: MixtureParameters | None = None,
+    ) -> None:
+        rows, source = self._checked(X, sample_weight, known_labels)
         structure, K, p = self._structure, self.n_components, rows.shape[1]
-        structure.check(p)
-        has_noise = self.noise is not False
-        weight = check_sample_weight(sample_weight, len(rows))
-        evidence = check_known_labels(known_labels, len(rows), K, has_noise)
-        prior = check_prior(self.prior, structure, p)
-        fixed, proportions = check_fixed(self.fixed, self.weights, structure, K, p)
-        if weight is not None and prior is None:
-            # A power of two, so exact: weights of any size neither overflow nor underflow.
-            weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
-        source = source_of(rows, weight, evidence)
-        check_observed(source, K, sample_weight is not None)
-        fitted = fit_mixture(
-            source,
-            structure,
-            Options(
-                reg_covar=self.reg_covar,
-                noise=has_noise,
-                noise_log_volume=self._given_log_volume,
-                prior=prior,
-                fixed=fixed,
-                proportions=proportions,
-            ),
-            n_components=K,
-            method=self.init_params,
-            given=self._given(p),
-            n_init=self.n_init,
-            rng=check_random_state(self.random_state),
-            stopping=StoppingRule(float(self.tol), int(self.max_iter)),
-            accelerator=Squarem() if self._accelerates() else None,
-            callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
-            n_jobs=self.n_jobs,
-        )
+        options, given = self._options(p), self._given(p)
+        with Workers(self.n_jobs) as workers:
+            fitted = fit_mixture(
+                Setting.of(source, options, K, structure.one_scale, workers),
+                structure,
+                options,
+                n_components=K,
+                method=self.init_params,
+                given=given,
+                n_init=self.n_init,
+                rng=check_random_state(self.random_state),
+                stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+                accelerator=Squarem() if self._accelerates() else None,
+                callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+                found=found,
+            )
         if self.verbose:
             print_records(fitted.records)
         self._publish(fitted, rows.dtype)
         self._warn(fitted)
 
+    def _checked(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None
+    ) -> tuple[np.ndarray, ArraySource]:
+        """Return the rows as they are given, and with what is known of them."""
+        rows: np.ndarray = validate_data(
+            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
+        )
+        weight = check_sample_weight(sample_weight, len(rows))
+        evidence = check_known_labels(known_labels, len(rows), self.n_components, self.noise is not False)
+        if weight is not None and self.prior is None:
+            # A power of two, so exact: weights of any size neither overflow nor underflow.
+            weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
+        source = source_of(rows, weight, evidence)
+        check_observed(source, self.n_components, sample_weight is not None)
+        return rows, source
+
+    def _options(self, n_features: int) -> Options:
+        """Return what the parameters say about the model beside its size."""
+        structure = self._structure
+        structure.check(n_features)
+        prior = check_prior(self.prior, structure, n_features)
+        fixed, proportions = check_fixed(self.fixed, self.weights, structure, self.n_components, n_features)
+        return Options(
+            reg_covar=self.reg_covar,
+            noise=self.noise is not False,
+            noise_log_volume=self._given_log_volume,
+            prior=prior,
+            fixed=fixed,
+            proportions=proportions,
+        )
+
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
-        best, structure = fitted.run, self._structure
-        gaussians = best.params.gaussians
-        p = gaussians.n_features
-        self.weights_ = best.params.weights.astype(dtype)
-        self.noise_weight_ = float(best.params.noise_weight)
-        self._noise: Noise | None = fitted.noise
-        self.__dict__.pop("noise_log_volume_", None)
-        if fitted.noise is not None:
-            self.noise_log_volume_ = fitted.noise.log_volume
-        self.means_ = gaussians.means.astype(dtype)
-        for name in (*MATRIX_ATTRIBUTES, *FACTOR_ATTRIBUTES):
-            self.__dict__.pop(name, None)
-        for name, array in structure.published(gaussians.covariances, gaussians.precision_cholesky, p).items():
-            setattr(self, name, array.astype(dtype))
+        best = fitted.run
+        self._publish_parameters(best.params, fitted.noise, dtype)
         self.converged_ = best.status is Status.CONVERGED
         self.status_ = best.status
         self.n_iter_ = best.n_iter
@@ -686,8 +690,14 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         if isinstance(self.random_state, Integral):
             self._sampler = np.random.RandomState([int(self.random_state), 1])
 
+    def _publish_parameters(self, params: MixtureParameters, noise: Noise | None, dtype: np.dtype) -> None:
+        for name in OF_SOME_MODELS:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(published(params, noise, dtype))
+        self._noise = noise
+
     def _warn(self, fitted: Fitted) -> None:
-        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(fitted.spurious).tolist()
+        collapsed, spurious = list(fitted.run.collapsed), np.flatnonzero(self.diagnostics_.is_spurious).tolist()
         if not self.converged_ and self.max_iter > 0:
             which = f" It was components {collapsed}." if collapsed else ""
             warnings.warn(str(self.status_) + which, ConvergenceWarning, stacklevel=5)
@@ -742,37 +752,22 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     def _parameters(self) -> MixtureParameters:
         """Return the parameters that the fitted attributes say."""
-        structure, p = self._structure, self.means_.shape[1]
-        factors = structure.factors_of(vars(self), p)
-        weights = np.asarray(self.weights_, dtype=float)
-        means = np.asarray(self.means_, dtype=float)
-        weights = weights * ((1 - self.noise_weight_) / max(weights.sum(), np.finfo(float).tiny))
-        gaussians = Gaussians.from_precision_cholesky(structure, means, factors)
-        return MixtureParameters(weights, gaussians, self.noise_weight_)
+        return parameters_of(vars(self), self._structure)
 
     @property
     def _given_log_volume(self) -> float | None:
         """The log volume of the noise, if it is not to be taken from the data."""
         return None if isinstance(self.noise, bool | np.bool_) else float(self.noise)
 
-    def _all_weights(self, params: MixtureParameters) -> np.ndarray:
-        """Return the weights of the components and of the noise."""
-        return np.append(params.weights, params.noise_weight)
-
     def _n_parameters(self) -> int:
         """Return the number of free parameters."""
         structure, (K, p) = self._structure, self.means_.shape
         fixed, shares = check_fixed(self.fixed, self.weights, structure, K, p)
-        free_weights = K if shares is None else np.count_nonzero(np.isnan(shares))
-        free_means = free_covariances = K
-        if fixed is not None:
-            free_means -= np.count_nonzero(fixed.is_mean)
-            free_covariances -= K if structure.shared and fixed.is_covariance.all() else 0
-            free_covariances -= 0 if structure.shared else np.count_nonzero(fixed.is_covariance)
-        of_covariances = structure.n_parameters(free_covariances, p) if free_covariances else 0
-        # The noise has a weight, and a volume if that is taken from the data: mclust's count.
-        of_noise = 0 if self._noise is None else 1 + (self._given_log_volume is None)
-        return int(of_covariances + free_means * p + max(free_weights - 1, 0) + of_noise)
+        return n_parameters(structure, K, p, fixed=fixed, shares=shares, n_of_noise=self._n_parameters_of_noise)
+
+    @property
+    def _n_parameters_of_noise(self) -> int:
+        return 0 if self.noise is False else 1 + (self._given_log_volume is None)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
@@ -784,10 +779,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             result = what(Predictor(self._parameters(), workers, self._noise), source_of(rows))
         return result if result.dtype.kind == "i" else result.astype(rows.dtype, copy=False)
 
-    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """Return the weighted sum of log densities and the sum of weights."""
+    def _summed(self, X: ArrayLike, sample_weight: ArrayLike | None, what: Any) -> tuple[float, float]:
+        """Return a weighted sum over the rows, and the sum of weights."""
         rows = self._validated(X)
         source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
         with Workers(self.n_jobs) as workers:
-            log_likelihood = Predictor(self._parameters(), workers, self._noise).log_likelihood(source)
-        return log_likelihood, float(source.n_rows if source.weight is None else source.weight.sum())
+            total = what(Predictor(self._parameters(), workers, self._noise), source)
+        return total, float(source.n_rows if source.weight is None else source.weight.sum())

@@ -52,6 +52,15 @@ class Gaussians:
         scatter = weights.reshape(-1, *[1] * (scatter.ndim - 1)) * scatter
         return cls.from_covariances(structure, means, structure.estimate(scatter, weights, means.shape[1], None))
 
+    def under(self, structure: Structure) -> Self:
+        """Return the same components under a structure of which theirs is a special case."""
+        K, p = self.means.shape
+        matrices = np.broadcast_to(self.structure.form.matrices(self.covariances, p), (K, p, p))
+        scatter = structure.moments.of_matrices(matrices)
+        # The best covariances for these matrices are these matrices, and going on from them keeps them so.
+        covariances = structure.estimate(scatter, np.ones(K), p, scatter)
+        return type(self).from_covariances(structure, self.means, covariances)
+
     @property
     def n_components(self) -> int:
         """K."""

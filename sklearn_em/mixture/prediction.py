@@ -87,6 +87,15 @@ class Predictor:
 
         return sum(self.each_block(source, total))
 
+    def classification_log_likelihood(self, source: ArraySource) -> float:
+        """Return the weighted sum of the rows' log joint densities with their most probable components."""
+
+        def total(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
+            best = joint.max(axis=0) + shared
+            return float(best.sum() if block.weight is None else best @ block.weight)
+
+        return sum(self.each_block(source, total))
+
     @property
     def _weights(self) -> np.ndarray:
         """The weights (C,)."""

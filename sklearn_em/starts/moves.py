@@ -74,14 +74,11 @@ def moves(
         Whether to make moves also where none is promising.
     rng : RandomState
     """
-    joint = np.ascontiguousarray(Predictor(params, model.workers, model.noise).log_joint(ArraySource(space.rows)).T)
-    resp = joint.copy()
-    responsibilities(resp)
-    resp[resp < _NOTHING] = 0.0
+    joint, resp = explained(model, space, params)
     removals = _removals(model, space, params, joint, resp, suspects)
     pairs = [
         (split.gain - removal.loss, split, member, k, removal)
-        for k, member, split in _splits(model, space, params, resp, rng)
+        for k, member, split in cuts(space, params, resp, rng)
         for removal in removals
         if removal.component != k
     ]
@@ -96,6 +93,17 @@ def moves(
         if tried[id(split)] <= _TRIES_PER_SPLIT and len(makers) < _BEST_PAIRS:
             makers.append(partial(_moved, model, space, params, joint, removal.component, k, member[split.side]))
     return makers + [partial(_swapped, model, space, params, joint, resp, rng)] * _RANDOM_SWAPS
+
+
+def explained(
+    model: GaussianMixtureModel, space: StartSpace, params: MixtureParameters
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return log joint densities and responsibilities of the rows of the space, (C, m)."""
+    joint = np.ascontiguousarray(Predictor(params, model.workers, model.noise).log_joint(ArraySource(space.rows)).T)
+    resp = joint.copy()
+    responsibilities(resp)
+    resp[resp < _NOTHING] = 0.0
+    return joint, resp
 
 
 def _promise(model: GaussianMixtureModel, params: MixtureParameters) -> float:
@@ -129,7 +137,7 @@ def _removals(
     removals = []
     for j in components[:_MOST_REMOVALS]:
         try:
-            without = _estimated(model, space, params, _resp_without(joint, j))
+            without = estimated(model, space, params.gaussians, _resp_without(joint, j))
         except DegenerateError:
             continue
         loss = before - model.objective(model.e_step(without), without)
@@ -147,12 +155,8 @@ def _resp_without(joint: np.ndarray, component: int) -> np.ndarray:
     return others
 
 
-def _splits(
-    model: GaussianMixtureModel,
-    space: StartSpace,
-    params: MixtureParameters,
-    resp: np.ndarray,
-    rng: np.random.RandomState,
+def cuts(
+    space: StartSpace, params: MixtureParameters, resp: np.ndarray, rng: np.random.RandomState
 ) -> list[tuple[int, np.ndarray, Split]]:
     """Cut every component in two; return its number, the places of its rows, and the cut."""
     gaussians, p = params.gaussians, space.rows.shape[1]
@@ -167,8 +171,8 @@ def _splits(
         z = form.project(factors[min(k, len(factors) - 1)], (space.rows[member] - gaussians.means[k]).T)
         weight = share[member] * space.weight[member]
         min_rows = max(gaussians.structure.min_rows(p), 2)
-        cuts = splits(z, weight, 1 / len(space.rows), min_rows, _SPLITS_PER_COMPONENT, own)
-        found += [(k, member, cut) for cut in cuts]
+        best = splits(z, weight, 1 / len(space.rows), min_rows, _SPLITS_PER_COMPONENT, own)
+        found += [(k, member, cut) for cut in best]
     return found
 
 
@@ -186,16 +190,17 @@ def _moved(
     resp[removed] = resp[k]
     resp[removed, kept] = 0.0
     resp[k] -= resp[removed]
-    return _estimated(model, space, params, resp)
+    return estimated(model, space, params.gaussians, resp)
 
 
-def _estimated(
-    model: GaussianMixtureModel, space: StartSpace, params: MixtureParameters, resp: np.ndarray
+def estimated(
+    model: GaussianMixtureModel, space: StartSpace, previous: Gaussians, resp: np.ndarray
 ) -> MixtureParameters:
+    """Return the parameters at responsibilities (C, m) for the rows of the space."""
     resp = resp * (space.weight * model.problem.weight)
-    K = params.gaussians.n_components
+    K = previous.n_components
     gaussian = about_own_means(model.structure.moments, space.rows, resp[:K])
-    return model.estimate(MixtureStatistics(gaussian, float("nan"), float(resp[K:].sum())), params.gaussians)
+    return model.estimate(MixtureStatistics(gaussian, float("nan"), float(resp[K:].sum())), previous)
 
 
 def _missed(space: StartSpace, resp: np.ndarray) -> np.ndarray:

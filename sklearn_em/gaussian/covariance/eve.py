@@ -14,7 +14,7 @@ def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: 
         share = np.exp(log - log.max())
         return n_features * float(log.max() + np.log(share.sum())), share / share.sum()
 
-    axes, along = best_axes(scatter, log_volume, scatter.sum(axis=0), previous)
+    axes, along = best_axes(scatter, log_volume, lambda: scatter.sum(axis=0), previous)
     check_spread(along)
     volume = np.exp(np.log(along).mean(axis=1, keepdims=True))
     variances = along / volume * (volume.sum() / mass.sum())

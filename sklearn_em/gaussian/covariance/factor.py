@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -86,6 +86,9 @@ class FactorStructure(Structure):
     """A structure that is published as loadings and noise variances."""
 
     form: LowRank
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _structure, (Factor(self.form.n_factors, "common" if self.form.one_noise else "own"),)
 
     @property
     def is_closed(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from sklearn_em.gaussian.features import Moments
 # Fitted attributes by name.
 Attributes = Mapping[str, np.ndarray]
 MATRIX_ATTRIBUTES = ("covariances_", "precisions_", "precisions_cholesky_")
+# The letters of a code, the strictest first: identity, equal, variable.
+_FREEDOM = "IEV"
 FACTOR_ATTRIBUTES = ("factor_loadings_", "noise_variances_")
 
 
@@ -81,10 +84,23 @@ class Structure:
     n_parameters: Callable[[int, int], int]
     min_rows: Callable[[int], int]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Known by name, so that it is the same object wherever it is sent: structures are compared by identity.
+        from sklearn_em.gaussian.covariance import structure_of
+
+        return structure_of, (self.name,)
+
     @property
     def one_scale(self) -> bool:
         """Whether the structure looks the same from every side, so that all features must be scaled alike."""
         return self.group is SymmetryGroup.ROTATION
+
+    def is_special_case_of(self, other: "Structure") -> bool:
+        """Whether covariances that obey this structure obey the other one too; False where the codes do not tell."""
+        if self is other or not set(self.code + other.code) <= set(_FREEDOM):
+            return False
+        pairs = zip(self.code, other.code, strict=True)
+        return all(_FREEDOM.index(mine) <= _FREEDOM.index(theirs) for mine, theirs in pairs)
 
     def natural_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Return the shape of `covariances_` and `precisions_`, in the form's natural form."""

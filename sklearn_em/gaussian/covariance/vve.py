@@ -15,7 +15,9 @@ def _estimate(scatter: np.ndarray, mass: np.ndarray, n_features: int, previous: 
     def log_volumes(along: np.ndarray) -> tuple[float, np.ndarray]:
         return float(share @ np.log(along).sum(axis=1)), share
 
-    one_shape = volumes_about_one_shape(scatter, mass, previous)[1]
+    def one_shape() -> np.ndarray:
+        return volumes_about_one_shape(scatter, mass, previous)[1]
+
     axes, along = best_axes(scatter, log_volumes, one_shape, previous)
     check_spread(along)
     return (axes * (along / mass[:, None])[:, None, :]) @ axes.T

@@ -1,0 +1,113 @@
+"""What all fits to the same rows share, whatever their components and structure."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from sklearn_em.data.block import ArraySource
+from sklearn_em.data.executors import Workers
+from sklearn_em.data.scan import Problem, scan
+from sklearn_em.estimators.options import GaussianMixturePrior, resolved
+from sklearn_em.gaussian.covariance import Structure
+from sklearn_em.gaussian.m_step import FixedGaussians, Terms
+from sklearn_em.mixture import GaussianMixtureModel
+from sklearn_em.mixture.m_step import Proportions
+from sklearn_em.mixture.noise import Noise
+from sklearn_em.starts import StartSpace, filled_sample
+
+# The share of a feature's variance that `reg_covar="auto"` adds to it.
+_AUTO_REGULARISATION = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """What the user says about the model beside its size, in the data's units.
+
+    Attributes
+    ----------
+    reg_covar : float or "auto"
+    noise : bool
+    noise_log_volume : float, optional
+        None to take it from the data.
+    prior : GaussianMixturePrior, optional
+    fixed : FixedGaussians, optional
+        In the structure's form.
+    proportions : ndarray of shape (K,), optional
+        Fixed shares, NaN where they are free.
+    """
+
+    reg_covar: float | str
+    noise: bool = False
+    noise_log_volume: float | None = None
+    prior: GaussianMixturePrior | None = None
+    fixed: FixedGaussians | None = None
+    proportions: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Rows that were looked at once: where they lie, the noise they are in, and the sample in which starts are sought.
+
+    Attributes
+    ----------
+    source : ArraySource
+    problem : Problem
+    noise : Noise, optional
+        In the data's units.
+    workers : Workers
+    """
+
+    source: ArraySource
+    problem: Problem
+    noise: Noise | None
+    workers: Workers
+
+    @classmethod
+    def of(cls, source: ArraySource, options: Options, n_components: int, one_scale: bool, workers: Workers) -> Self:
+        """Look at the rows; see `scan`."""
+        problem = scan(source, n_components, one_scale, workers)
+        noise = Noise.of(source, problem, options.noise_log_volume, workers) if options.noise else None
+        return cls(source, problem, noise, workers)
+
+    @cached_property
+    def filled(self) -> np.ndarray:
+        """The rows (m, p) of the sample, scaled, with guesses where values are missing."""
+        return filled_sample(self.problem, self.workers)
+
+    @cached_property
+    def space(self) -> StartSpace:
+        """The sample in the coordinates in which starts are sought."""
+        return StartSpace.of(self.problem, self.filled)
+
+    def model(self, structure: Structure, options: Options, n_components: int) -> GaussianMixtureModel:
+        """Return the model of these options, scaled as the problem says."""
+        problem = self.problem
+        blur, scale = _blur(options.reg_covar, problem, structure), problem.scale
+        # The variances at which a component is singular: rounding of the rows, or nothing where they are blurred.
+        resolution = None if blur.all() else np.where(blur > 0, 0.0, problem.resolution)
+        prior, concentration, fixed = None, None, options.fixed
+        if options.prior is not None:
+            prior = resolved(options.prior, structure, problem, n_components)
+            concentration = options.prior.weight_concentration
+        if fixed is not None:
+            fixed = FixedGaussians(fixed.means * scale, structure.form.rescale(fixed.covariances, scale))
+        return GaussianMixtureModel(
+            structure,
+            self.source,
+            problem,
+            Terms(blur, resolution, prior, fixed),
+            self.workers,
+            Proportions(concentration, options.proportions),
+            None if self.noise is None else self.noise.rescale(scale),
+        )
+
+
+def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.ndarray:
+    """Return the diagonal of R, scaled as the problem says."""
+    if not isinstance(reg_covar, str):
+        return float(reg_covar) * problem.scale**2
+    blur = _AUTO_REGULARISATION * problem.variance
+    # Only a multiple of the identity looks the same from every side.
+    return np.full_like(blur, blur.mean()) if structure.one_scale else blur

@@ -1,0 +1,27 @@
+"""Structures in the order in which they can start from each other, and in parallel where they cannot."""
+
+from collections.abc import Iterable, Sequence
+
+from sklearn_em.gaussian.covariance import Structure
+
+
+def special_cases(structure: Structure, others: Iterable[Structure]) -> list[Structure]:
+    """Return the nearest special cases of a structure: those that are not special cases of another one."""
+    all_of_them = [other for other in others if other.is_special_case_of(structure)]
+    return [one for one in all_of_them if not any(one.is_special_case_of(other) for other in all_of_them)]
+
+
+def levels(structures: Sequence[Structure]) -> list[list[Structure]]:
+    """Return the structures level by level: each has its special cases on earlier levels."""
+    result: list[list[Structure]] = []
+    left = list(structures)
+    while left:
+        level = [one for one in left if not any(other.is_special_case_of(one) for other in left)]
+        left = [one for one in left if one not in level]
+        result.append(level)
+    return result
+
+
+def is_first_of_its_moments(structure: Structure, others: Iterable[Structure]) -> bool:
+    """Whether no special case has statistics of the same kind."""
+    return not any(one.is_special_case_of(structure) and one.moments is structure.moments for one in others)
