@@ -18,7 +18,8 @@ class ConvergenceDisplay:
     """Picture of the objective after each iteration of EM.
 
     Steps of EM are dots, accepted jumps of the acceleration diamonds; where a jump was undone, the line is flat. The
-    limit is the one by which the fit is stopped: what is left to gain if the last gains go on to shrink by their ratio.
+    limit is the one by which the fit is stopped: what is left to gain if the last gains go on to shrink by their ratio,
+    cautiously, so that the last distances to it may look larger than they are.
 
     It is recommended to use `from_estimator` to create a display. All parameters are stored as attributes.
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_em.display.checks import axes_of, check_matplotlib
 from sklearn_em.display.style import COLOURS, GREY, MARKERS, colour, key
+from sklearn_em.selection import GaussianMixtureIC
 
 # What lies this many times as far above the lowest score as half of the scores do is cut off.
 _FARTHEST = 3.0
@@ -105,14 +107,15 @@ class SelectionDisplay:
         Raises
         ------
         TypeError
-            If the estimator is not a fitted GaussianMixtureIC.
+            If the estimator is not a GaussianMixtureIC.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        if not hasattr(estimator, "results_"):
+        if not isinstance(estimator, GaussianMixtureIC):
             raise TypeError(
-                f"{cls.__name__} draws the results_ of a fitted GaussianMixtureIC, but got a "
-                f"{type(estimator).__name__} without; pass a GaussianMixtureIC after fit."
+                f"{cls.__name__} draws a fitted GaussianMixtureIC, but got a {type(estimator).__name__}; draw the scores "
+                f"of another search by {cls.__name__}(n_components=..., covariance_type=..., scores=...).plot()."
             )
+        check_is_fitted(estimator)
         results = estimator.results_
         display = cls(
             n_components=results["n_components"],
