@@ -15,6 +15,7 @@ from conftest import mixture_rows
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.integrate import trapezoid
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -115,7 +116,7 @@ def test_the_density_of_one_feature_is_that_of_the_estimator(mixture):
     for k, component in enumerate(display.ellipses_):
         assert_allclose(component.get_ydata(), joint[:, k], rtol=1e-9)
     if mixture is LINE:
-        assert np.trapezoid(y, x) if hasattr(np, "trapezoid") else np.trapz(y, x) == pytest.approx(1, abs=0.005)
+        assert trapezoid(y, x) == pytest.approx(1, abs=0.005)
 
 
 @pytest.mark.parametrize("options", [{}, {"noise": True}, {"covariance_type": "VEI"}], ids=str)
@@ -140,9 +141,8 @@ def test_density_contours_hold_their_shares(mixture):
     for level, share in zip(contours.levels, sorted(DENSITY_SHARES, reverse=True), strict=True):
         assert mass[joint.sum(axis=1) >= level].sum() / mass.sum() == pytest.approx(share, abs=0.02)
     # On a line the density is its level, up to the grid's resolution.
-    for level, segments in zip(contours.levels, contours.allsegs, strict=True):
-        on_line = np.concatenate(segments)
-        density = np.exp(mixture.score_samples(elsewhere_missing(on_line, features, p)))
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        density = np.exp(mixture.score_samples(elsewhere_missing(path.vertices, features, p)))
         assert_allclose(density, level, rtol=0.05)
 
 
@@ -152,7 +152,7 @@ def test_density_contours_hold_their_shares(mixture):
 def test_boundaries_are_where_two_components_are_as_probable():
     display = draw(NOISY, X[:, :2], boundaries=True)
     assert len(display.boundaries_) >= 3
-    vertices = np.concatenate([segment for contour in display.boundaries_ for segment in contour.allsegs[0]])
+    vertices = np.concatenate([contour.get_paths()[0].vertices for contour in display.boundaries_])
     first, second = np.sort(NOISY.log_joint(vertices), axis=1).T[:-3:-1]
     assert np.quantile(first - second, 0.98) < 0.01
     assert (first - second).max() < 1  # near a point that three share, the grid shows
@@ -380,6 +380,7 @@ def test_the_limit_of_a_geometric_series_is_exact():
     assert ConvergenceDisplay.from_estimator(traced(undone, [13])).limit == pytest.approx(1)
     assert ConvergenceDisplay.from_estimator(traced([0, 1, 3, 9])).limit is None
     assert ConvergenceDisplay.from_estimator(traced([0, 1, 3], [1])).limit is None
+    assert ConvergenceDisplay.from_estimator(traced([*steps, 1.0, 1.0 + 2e-16, 1.0, 1.0])).limit == pytest.approx(1)
     for short in [0.0], [0.0, 1.0]:
         assert ConvergenceDisplay.from_estimator(traced(short)).limit is None
 

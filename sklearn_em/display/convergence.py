@@ -175,9 +175,12 @@ class ConvergenceDisplay:
 def estimated_limit(trace: Sequence[float], jumps: Sequence[int]) -> float | None:
     """Return the limit by the last two steps of EM in a row; None where there are none, or gains do not shrink.
 
-    A jump that was undone repeats an entry.
+    A jump that was undone repeats an entry; three steps without a gain are the end.
     """
-    is_plain = (np.diff(trace) != 0) & ~np.isin(np.arange(1, len(trace)), jumps)
+    gains = np.diff(trace)
+    if len(gains) > 2 and gains[-3:].max() <= _ROUNDING * (1 + abs(trace[-1])):
+        return max(trace)
+    is_plain = (gains != 0) & ~np.isin(np.arange(1, len(trace)), jumps)
     ends = np.flatnonzero(is_plain[1:] & is_plain[:-1]) + 2
     if not len(ends):
         return None

@@ -112,8 +112,8 @@ class SelectionDisplay:
         check_matplotlib(f"{cls.__name__}.from_estimator")
         if not isinstance(estimator, GaussianMixtureIC):
             raise TypeError(
-                f"{cls.__name__} draws a fitted GaussianMixtureIC, but got a {type(estimator).__name__}; draw the scores "
-                f"of another search by {cls.__name__}(n_components=..., covariance_type=..., scores=...).plot()."
+                f"{cls.__name__} draws a fitted GaussianMixtureIC, but got a {type(estimator).__name__}; draw the "
+                f"scores of another search by {cls.__name__}(n_components=..., covariance_type=..., ...).plot()."
             )
         check_is_fitted(estimator)
         results = estimator.results_
