@@ -375,11 +375,11 @@ def test_the_limit_is_what_the_fit_was_stopped_by(acceleration):
 def test_the_limit_of_a_geometric_series_is_exact():
     steps = 1 - 0.95 ** np.arange(12)
     assert ConvergenceDisplay.from_estimator(traced(steps)).limit == pytest.approx(1)
-    # A jump that was undone, then one that was accepted, and no two steps of EM after it.
-    undone = [*steps, steps[-1], 0.8]
-    assert ConvergenceDisplay.from_estimator(traced(undone, [13])).limit == pytest.approx(1)
+    # Jumps, one of which was undone, and no two steps of EM after them.
+    for end, jumps in ([0.8], [12]), ([steps[-1], 0.8], []), ([0.8, 0.81], [12]):
+        assert ConvergenceDisplay.from_estimator(traced([*steps, *end], jumps)).limit == pytest.approx(1)
     assert ConvergenceDisplay.from_estimator(traced([0, 1, 3, 9])).limit is None
-    assert ConvergenceDisplay.from_estimator(traced([0, 1, 3], [1])).limit is None
+    assert ConvergenceDisplay.from_estimator(traced([0, 1, 1.5], [1])).limit is None
     assert ConvergenceDisplay.from_estimator(traced([*steps, 1.0, 1.0 + 2e-16, 1.0, 1.0])).limit == pytest.approx(1)
     for short in [0.0], [0.0, 1.0]:
         assert ConvergenceDisplay.from_estimator(traced(short)).limit is None
