@@ -12,6 +12,7 @@ _ON_DEMAND: dict[str, str] = {
     "GaussianMixtureDisplay": "sklearn_em.display",
     "GaussianMixtureIC": "sklearn_em.selection",
     "SelectionDisplay": "sklearn_em.display",
+    "TraceCallback": "sklearn_em.estimators.trace",
 }
 
 __all__ = [

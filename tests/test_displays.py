@@ -1,11 +1,9 @@
 """Displays: what is drawn is what the estimators say, and matplotlib is asked for only by those who draw."""
 
 import re
-import runpy
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -502,11 +500,3 @@ def test_without_matplotlib_there_is_one_sentence(monkeypatch, name, call):
 def test_a_display_that_is_not_drawn_needs_no_matplotlib():
     script = "import sys, sklearn_em; sklearn_em.SelectionDisplay; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_the_example_runs(monkeypatch, capsys):
-    shown = []
-    monkeypatch.setattr(plt, "show", lambda: shown.append(len(plt.get_fignums())))
-    runpy.run_path(str(Path(__file__).parents[1] / "examples" / "displays.py"))
-    assert shown == [1, 2, 3, 4, 5, 6]
-    assert capsys.readouterr().out.splitlines()[0] == "lowest BIC: 2 VEV"

@@ -140,14 +140,14 @@ def test_collapse_keeps_the_last_valid_state():
 def test_callback_sees_every_state_and_may_stop():
     seen = []
 
-    def stop_at_third(state):
-        seen.append(state.trace[-1])
+    def stop_at_third(state, status):
+        seen.append((state.trace[-1], status))
         return len(seen) == 3
 
     model = Halving(0.5)
     result = run(model, begin(model, -1.0), StoppingRule(1e-9, 100), stop_at_third)
     assert result.status is Status.STOPPED
-    assert seen == [-1.0, -0.5, -0.25]
+    assert seen == [(-1.0, Status.RUNNING), (-0.5, Status.RUNNING), (-0.25, Status.RUNNING)]
     assert result.objective == -0.25
 
 

@@ -1,15 +1,17 @@
 """Wrong input: every message once, and nothing half-changed."""
 
 import re
+import sys
 import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from conftest import few_rows_are_fine, mixture_rows
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from sklearn_em import GaussianMixtureEM
+from sklearn_em import GaussianMixtureEM, TraceCallback
 
 X, _ = mixture_rows(60, 2, 2)
 
@@ -188,12 +190,11 @@ def test_failed_starts_are_recorded_and_survived():
     assert np.isfinite(estimator.lower_bound_)
 
 
-def test_verbose_prints_a_line_per_start_and_interval(capsys):
-    with pytest.warns(ConvergenceWarning):
-        GaussianMixtureEM(3, n_init=2, verbose=2, verbose_interval=5, tol=0, max_iter=12, random_state=0).fit(X)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 * (1 + 2) + 2
-    assert lines[0].startswith("Start 0: objective ")
-    assert lines[1].startswith("  iteration 5: objective ")
-    assert "gain" in lines[1]
-    assert lines[-1].startswith("Start 1 ended after 12 iterations at ")
+def test_callbacks_need_a_scikit_learn_that_has_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
+    sentence = f"needs scikit-learn 1.9 or later, but {sklearn.__version__} is installed; update it, or set verbose=1"
+    with pytest.raises(AttributeError, match=f"set_callbacks {re.escape(sentence)}"):
+        GaussianMixtureEM().set_callbacks()
+    with pytest.raises(ImportError, match=f"TraceCallback {re.escape(sentence)}"):
+        TraceCallback()
+    assert not hasattr(GaussianMixtureEM(), "set_callbacks")

@@ -1,34 +1,93 @@
-"""The worked examples run, and what they claim is true of what they print."""
+"""The worked examples run, and what they claim is true of what they print.
 
+Every script in examples/ is a page of the gallery and is run here whole, as the gallery runs it: its data are small.
+em_vs_kmeans.py alone is a command with arguments.
+"""
+
+import ast
 import runpy
 import sys
+from collections import namedtuple
+from contextlib import redirect_stdout
+from functools import cache
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
+import jupytext
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from matplotlib.image import imread
 
 from sklearn_em import GaussianMixtureEM
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "em_vs_kmeans.py"
-STRUCTURES_SCRIPT = SCRIPT.with_name("structures.py")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SCRIPT = EXAMPLES / "em_vs_kmeans.py"
+PAGES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path != SCRIPT)
 COLOURS = [(0, 114, 178), (213, 94, 0), (0, 158, 115)]  # blue, vermilion, green
 
+# What a page printed, split into words line by line, and the pixels of its pictures.
+Page = namedtuple("Page", ["lines", "pictures"])
 
-def run(monkeypatch, capsys, folder, *arguments, script=SCRIPT):
-    """Run the script in `folder`; return what it printed, split into words line by line."""
+
+@cache
+def run_page(name):
+    """Run a page of the gallery; it shows its pictures with pyplot."""
+    matplotlib.use("Agg")
+    plt.close("all")
+    path = str(EXAMPLES / f"{name}.py")
+    with redirect_stdout(StringIO()) as out, patch.object(sys, "argv", [path]), patch.object(plt, "show") as show:
+        runpy.run_path(path, run_name="__main__")
+    assert show.called
+    pictures = []
+    for number in plt.get_fignums():
+        canvas = plt.figure(number).canvas
+        canvas.draw()
+        pictures.append(np.array(canvas.buffer_rgba())[..., :3])
+    plt.close("all")
+    return Page([line.split() for line in out.getvalue().splitlines()], pictures)
+
+
+def run(monkeypatch, capsys, folder, *arguments):
+    """Run the command in `folder`; return what it printed, split into words line by line."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", [str(script), *arguments])
-    runpy.run_path(str(script), run_name="__main__")
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
-def check_picture(path, colours):
+def check_picture(pixels, colours):
     """Assert that a picture is not empty, and shows the colours."""
-    pixels = imread(path)[..., :3]
-    assert np.any(pixels < 0.99, axis=2).mean() > 0.02
+    assert np.any(pixels < 252, axis=2).mean() > 0.02
     for colour in colours:
-        assert np.sum(np.all(np.abs(pixels * 255 - colour) < 1, axis=2)) > 500
+        assert np.sum(np.all(pixels == colour, axis=2)) > 500
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_runs_and_shows_pictures(name):
+    pictures = run_page(name).pictures
+    assert pictures
+    for pixels in pictures:
+        check_picture(pixels, [])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_has_a_title(name):
+    """The gallery takes it from the docstring: a line, and a line of = below it that is no shorter."""
+    title, line = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))).split("\n")[:2]
+    assert len(line) >= len(title) > 0
+    assert set(line) == {"="}
+
+
+def test_notebook_is_its_script():
+    """Write it anew with jupytext --to ipynb --output em_vs_kmeans.ipynb em_vs_kmeans_notebook.py."""
+    script, notebook = (
+        [(cell.cell_type, cell.source) for cell in jupytext.read(EXAMPLES / name).cells]
+        for name in ("em_vs_kmeans_notebook.py", "em_vs_kmeans.ipynb")
+    )
+    assert notebook == script
 
 
 def table(lines):
@@ -125,8 +184,8 @@ def test_wrong_data_is_argparse_error(monkeypatch, capsys, tmp_path, arguments):
     assert "two-gaussians" in message
 
 
-def test_structures_are_drawn_and_nested_ones_are_no_better(monkeypatch, capsys, tmp_path):
-    lines = run(monkeypatch, capsys, tmp_path, script=STRUCTURES_SCRIPT)
+def test_structures_are_drawn_and_nested_ones_are_no_better():
+    lines, (picture,) = run_page("structures")
     assert lines[0] == ["code", "name", "parameters", "log-likelihood", "BIC"]
     value = {words[0]: float(words[3]) for words in lines[1:15]}
     assert len(value) == 14
@@ -140,9 +199,8 @@ def test_structures_are_drawn_and_nested_ones_are_no_better(monkeypatch, capsys,
     for smaller, larger in contained:
         assert value[smaller] <= value[larger]
     bic = {words[0]: float(words[4]) for words in lines[1:15]}
-    assert lines[-2] == ["lowest", "BIC:", min(bic, key=bic.get)]
-    assert lines[-1] == ["picture:", "structures.png"]
-    check_picture(tmp_path / "structures.png", COLOURS)
+    assert lines[-1] == ["lowest", "BIC:", min(bic, key=bic.get)]
+    check_picture(picture, COLOURS)
 
 
 def numbers(words, count):
@@ -150,8 +208,8 @@ def numbers(words, count):
     return np.array([word.strip(",") for word in words[-count:]], dtype=float)
 
 
-def test_noise_is_found(monkeypatch, capsys, tmp_path):
-    lines = run(monkeypatch, capsys, tmp_path, script=SCRIPT.with_name("noise.py"))
+def test_noise_is_found():
+    lines, (picture,) = run_page("noise")
     alone, without, found = (numbers(words, 11) for words in lines[1:4])
     means, deviations = [0, 1, 4, 5], [2, 3, 6, 7]
     assert np.all(np.abs(found - alone)[means] < [0.05, 0.5, 0.05, 0.5])
@@ -161,25 +219,22 @@ def test_noise_is_found(monkeypatch, capsys, tmp_path):
     assert found[8] == pytest.approx(80 / 352, abs=0.05)
     assert found[9] > 0.8 * 80
     assert found[10] < 0.06 * 272
-    assert lines[-1] == ["picture:", "noise.png"]
-    check_picture(tmp_path / "noise.png", COLOURS[:2])
+    check_picture(picture, COLOURS[:2])
 
 
-def test_sensors_are_filled_in(monkeypatch, capsys, tmp_path):
-    lines = run(monkeypatch, capsys, tmp_path, script=SCRIPT.with_name("sensors.py"))
-    mean, chained, one, three = (numbers(words, 7) for words in lines[1:5])
+def test_sensors_are_filled_in():
+    lines = run_page("sensors").lines
+    mean, chained, one, three = (numbers(words, 7) for words in lines[2:6])
     assert np.all(np.abs(mean - 1) < 0.05)
     assert np.all(one < chained + 0.02)
     assert np.all(three < 0.9 * chained)
     assert three[-1] < 0.7 * chained[-1]
-    assert lines[-2][:3] == ["90", "%", "intervals"]
-    assert float(lines[-2][-2]) == pytest.approx(90, abs=2)
-    assert lines[-1] == ["picture:", "sensors.png"]
-    check_picture(tmp_path / "sensors.png", [])
+    assert lines[-1][:3] == ["90", "%", "intervals"]
+    assert float(lines[-1][-2]) == pytest.approx(90, abs=2)
 
 
-def test_ten_labels_are_worth_more_with_the_other_rows(monkeypatch, capsys, tmp_path):
-    lines = run(monkeypatch, capsys, tmp_path, script=SCRIPT.with_name("few_labels.py"))
+def test_ten_labels_are_worth_more_with_the_other_rows():
+    lines, (picture,) = run_page("few_labels")
     without, ten, regression, neighbour, everything = (numbers(words, 3) for words in lines[1:6])
     assert np.all(ten >= without)
     assert ten[2] > without[2] + 0.02  # the worst
@@ -187,5 +242,25 @@ def test_ten_labels_are_worth_more_with_the_other_rows(monkeypatch, capsys, tmp_
         assert np.all(ten > alone + 0.05)
         assert alone[0] == pytest.approx(alone[1], abs=0.02)  # a typical picture
     assert np.all(everything > ten)
-    assert lines[-1] == ["picture:", "few_labels.png"]
-    check_picture(tmp_path / "few_labels.png", COLOURS)
+    check_picture(picture, COLOURS)
+
+
+def test_each_m_step_goes_to_the_highest_point_of_the_bound():
+    lines, (picture,) = run_page("lower_bound")
+    values = [[float(word.strip(";")) for word in (words[1], words[3], words[-1])] for words in lines]
+    assert len(values) == 4
+    for (old, new, highest), following in zip(values, [*values[1:], None], strict=True):
+        assert old < new
+        assert abs(new - highest) <= 0.0051  # half a step of the grid
+        assert following is None or following[0] == new
+    check_picture(picture, COLOURS)
+
+
+def test_em_wins_where_clusters_are_not_round_and_equal():
+    lines = run_page("em_vs_kmeans_notebook").lines
+    ari = {" ".join(words[:-2]): (float(words[-2]), float(words[-1])) for words in lines[1:5]}
+    assert list(ari) == ["equal and round", "stretched", "unequal spread", "Iris"]
+    assert min(ari["equal and round"]) > 0.95
+    for name, (kmeans, em) in list(ari.items())[1:]:
+        assert kmeans < 0.8, name
+        assert em >= 0.9, name

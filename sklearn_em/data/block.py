@@ -45,11 +45,22 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Complete rows in an array or memory map, never copied as a whole, with what is known of them."""
+    """Complete rows in an array or memory map, never copied as a whole, with what is known of them.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n, p)
+    weight : ndarray of shape (n,), optional
+        None where all weigh 1.
+    evidence : Evidence, optional
+    weight_unit : float
+        What a weight of 1 is in the user's weights.
+    """
 
     rows: np.ndarray
     weight: np.ndarray | None = None
     evidence: Evidence | None = None
+    weight_unit: float = 1.0
 
     @property
     def n_rows(self) -> int:

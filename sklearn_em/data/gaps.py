@@ -38,13 +38,18 @@ class GappedSource(ArraySource):
         return self._at(self._order[start:stop])
 
 
-def source_of(rows: np.ndarray, weight: np.ndarray | None = None, evidence: Evidence | None = None) -> ArraySource:
+def source_of(
+    rows: np.ndarray,
+    weight: np.ndarray | None = None,
+    evidence: Evidence | None = None,
+    weight_unit: float = 1.0,
+) -> ArraySource:
     """Return rows as data to be summed over; a row with nothing observed gets no weight."""
     # One sum is the whole cost where nothing is missing.
     with np.errstate(over="ignore", invalid="ignore"):
         total = rows.sum()
     if np.isfinite(total) or not (missing := np.isnan(rows)).any():
-        return ArraySource(rows, weight, evidence)
+        return ArraySource(rows, weight, evidence, weight_unit)
     if (empty := missing.all(axis=1)).any():
         weight = np.where(empty, 0.0, 1.0 if weight is None else weight)
-    return GappedSource(rows, weight, evidence)
+    return GappedSource(rows, weight, evidence, weight_unit)

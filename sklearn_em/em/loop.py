@@ -7,7 +7,7 @@ no closing E-step is needed, and stopping anywhere leaves a valid state.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def run(
     model: Model[P, S],
     state: LoopState[P, S],
     stopping: StoppingRule,
-    callback: Callable[[LoopState[P, S]], Any] | None = None,
+    callback: Callable[[LoopState[P, S], Status], object] | None = None,
 ) -> Result[P, S]:
     """Step until the rule stops the run.
 
@@ -89,7 +89,8 @@ def run(
     stopping : StoppingRule
         Turns the trace into a status.
     callback : callable, optional
-        Called with every state, the first one included; a true return value stops the run.
+        Called with every state, the first one included, and with RUNNING if another pass is to follow; a true return
+        value stops the run.
 
     Returns
     -------
@@ -98,8 +99,8 @@ def run(
     """
     collapsed: tuple[int, ...] = ()
     while True:
-        stopped = callback is not None and callback(state)
         status = stopping.status(state.trace, state.n_plain)
+        stopped = callback is not None and callback(state, status)
         if status is Status.RUNNING and stopped:
             status = Status.STOPPED
         if status is Status.RUNNING:

@@ -1,15 +1,18 @@
 """Fitted attributes, and the parameters they say: each made from the other, and here alone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from sklearn_em.em import Status
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Structure, structure_of
 from sklearn_em.gaussian.covariance.structure import FACTOR_ATTRIBUTES, MATRIX_ATTRIBUTES
-from sklearn_em.mixture import MixtureParameters
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 from sklearn_em.mixture.noise import Noise
+from sklearn_em.starts.ends import Run
 
 # Those that not every model has, so that a new fit must not leave an old one's.
 OF_SOME_MODELS = (*MATRIX_ATTRIBUTES, *FACTOR_ATTRIBUTES, "noise_log_volume_")
@@ -43,6 +46,25 @@ def published(params: MixtureParameters, noise: Noise | None, dtype: Any) -> dic
     if noise is not None:
         attributes["noise_log_volume_"] = noise.log_volume
     return attributes
+
+
+def in_units_of_data(model: GaussianMixtureModel, params: MixtureParameters) -> tuple[MixtureParameters, Noise | None]:
+    """Return parameters and noise that are scaled as the model is, in the units of the data."""
+    factor = 1 / model.problem.scale
+    noise = None if model.noise is None else model.noise.rescale(factor)
+    return replace(params, gaussians=params.gaussians.rescale(factor)), noise
+
+
+def of_run(run: Run) -> dict[str, Any]:
+    """Return the attributes that say how a run went, by name."""
+    return {
+        "converged_": run.status is Status.CONVERGED,
+        "status_": run.status,
+        "n_iter_": run.n_iter,
+        "lower_bound_": run.objective,
+        "lower_bounds_": list(run.trace),
+        "accelerated_steps_": list(run.accelerated_steps),
+    }
 
 
 def parameters_of(attributes: Mapping[str, Any], structure: Structure) -> MixtureParameters:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array
 from sklearn_em.data.block import ArraySource
 from sklearn_em.gaussian.covariance import Structure
 
-_FLOATS = (np.float64, np.float32)
+FLOATS = (np.float64, np.float32)
 
 
 @contextmanager
@@ -73,21 +73,21 @@ def check_observed(source: ArraySource, n_components: int, is_weighted: bool) ->
         )
 
 
-def check_weights(weights: Any, n_components: int) -> np.ndarray:
-    """Return initial mixing weights (K,), which sum to 1."""
-    weights = check_array(weights, dtype=_FLOATS, ensure_2d=False, input_name="weights_init")
-    _check_shape(weights, (n_components,), "weights", "weights_init")
+def check_weights(weights: Any, n_components: int, parameter: str) -> np.ndarray:
+    """Return mixing weights (K,), which sum to 1, given as this parameter."""
+    weights = check_array(weights, dtype=FLOATS, ensure_2d=False, input_name=parameter)
+    _check_shape(weights, (n_components,), "weights", parameter)
     if (weights < 0).any() or (weights > 1).any():
         # scikit-learn's sentence gives the two values in this order, and its tests expect it.
         raise ValueError(
             f"The parameter 'weights' should be in the range [0, 1], but got max value {weights.min():.5f}, "
-            f"min value {weights.max():.5f}; mend weights_init."
+            f"min value {weights.max():.5f}; mend {parameter}."
         )
     tolerance = 1e-6 if weights.dtype == np.float32 else 1e-8
     if abs(weights.sum() - 1) > tolerance:
         raise ValueError(
             f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}; divide "
-            "weights_init by its sum."
+            f"{parameter} by its sum."
         )
     weights = weights.astype(np.float64)
     return weights / weights.sum()
@@ -95,14 +95,14 @@ def check_weights(weights: Any, n_components: int) -> np.ndarray:
 
 def check_means(means: Any, n_components: int, n_features: int) -> np.ndarray:
     """Return initial means (K, p)."""
-    means = check_array(means, dtype=_FLOATS, ensure_2d=False, input_name="means_init")
+    means = check_array(means, dtype=FLOATS, ensure_2d=False, input_name="means_init")
     _check_shape(means, (n_components, n_features), "means", "means_init")
     return means.astype(np.float64)
 
 
 def check_precisions(precisions: Any, structure: Structure, n_components: int, n_features: int) -> np.ndarray:
     """Return the Cholesky factors of initial precisions, as used inside, (G, ...)."""
-    precisions = checked_numbers(precisions, "precisions_init", dtype=_FLOATS)
+    precisions = checked_numbers(precisions, "precisions_init", dtype=FLOATS)
     name = f"{structure.name} precision"
     _check_shape(precisions, structure.natural_shape(n_components, n_features), name, "precisions_init")
     # An inverse computed in single precision is symmetric to single precision.

@@ -1,10 +1,11 @@
 """How well a fitted mixture stands on its data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from sklearn_em.data.block import Block
+from sklearn_em.estimators.attributes import in_units_of_data
 from sklearn_em.mixture import GaussianMixtureModel
 from sklearn_em.mixture.e_step import responsibilities
 from sklearn_em.mixture.prediction import Predictor
@@ -21,6 +22,8 @@ class Diagnostics:
 
     Attributes
     ----------
+    mass : ndarray of shape (n_components,)
+        sum_i w_i r_ik: the weight of the rows that are the component's.
     effective_sample_size : ndarray of shape (n_components,)
         (sum_i w_i r_ik)^2 / sum_i (w_i r_ik)^2: how many rows of equal weight say as much about the component (Kish
         1965, "Survey Sampling", section 8.2).
@@ -40,6 +43,7 @@ class Diagnostics:
         Why they failed.
     """
 
+    mass: np.ndarray
     effective_sample_size: np.ndarray
     condition_number: np.ndarray
     smallest_relative_eigenvalue: np.ndarray
@@ -60,8 +64,7 @@ def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) 
         certain = np.where(joint[:K] >= CERTAIN, resp, 0.0)
         return np.array([resp.sum(axis=1), np.einsum("kb,kb->k", resp, resp), certain.sum(axis=1)])
 
-    unscaled = replace(params, gaussians=params.gaussians.rescale(1 / model.problem.scale))
-    noise = None if model.noise is None else model.noise.rescale(1 / model.problem.scale)
+    unscaled, noise = in_units_of_data(model, params)
     sums = Predictor(unscaled, model.workers, noise).each_block(model.source, of_block)
     mass, squares, certain = np.sum(sums, axis=0)
     some = np.where(mass > 0, mass, 1.0)
@@ -71,6 +74,7 @@ def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) 
     values = np.broadcast_to(np.linalg.eigvalsh(matrices), (K, p))
     failures = tuple(record.reason for record in records if record.status is None)
     return Diagnostics(
+        mass=mass * model.source.weight_unit,
         effective_sample_size=mass**2 / np.where(squares > 0, squares, 1.0),
         condition_number=values[:, -1] / values[:, 0],
         smallest_relative_eigenvalue=values[:, 0].copy(),

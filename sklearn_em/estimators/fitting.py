@@ -1,7 +1,7 @@
 """From rows in their setting to the best end: starts, search. No attribute of an estimator is read or set here."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, repeat
@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_em.em import DegenerateError, Squarem, StoppingRule
+from sklearn_em.estimators.attributes import in_units_of_data
 from sklearn_em.estimators.diagnostics import Diagnostics, diagnose
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.components import Gaussians
@@ -26,7 +27,8 @@ from sklearn_em.starts import (
     search,
     unlabelled,
 )
-from sklearn_em.starts.ends import Candidate, Run, State
+from sklearn_em.starts.ends import Candidate, Run
+from sklearn_em.starts.observer import UNOBSERVED, Observer
 
 # The share of the variances, far rows included, below which a covariance matrix has no digits.
 _LEAST_RESOLVED = 1e-12
@@ -60,7 +62,7 @@ def fit_mixture(
     rng: np.random.RandomState,
     stopping: StoppingRule,
     accelerator: Squarem[MixtureStatistics] | None,
-    callback: Callable[[int, State], object] | None = None,
+    observer: Observer = UNOBSERVED,
     found: MixtureParameters | None = None,
 ) -> Fitted:
     """Fit a Gaussian mixture.
@@ -79,8 +81,8 @@ def fit_mixture(
     rng : RandomState
     stopping : StoppingRule
     accelerator : Squarem or None
-    callback : callable, optional
-        Called with the number of the start and each of its states.
+    observer : Observer
+        Is told how the search goes, and may stop it.
     found : MixtureParameters, optional
         A good solution that is known already, in the data's units: one more candidate of the first start.
 
@@ -117,7 +119,7 @@ def fit_mixture(
             if found is not None and given.is_empty:
                 rescaled = replace(found, gaussians=found.gaussians.rescale(problem.scale))
                 starts = _with_second(starts, lambda: rescaled)
-        return search(model, on_sample, starts, proposals, n_init, stopping, callback, accelerator)
+        return search(model, on_sample, starts, proposals, n_init, stopping, observer, accelerator)
 
     try:
         best, records = searched(model)
@@ -131,8 +133,7 @@ def fit_mixture(
         best, records = searched(model)
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
     diagnostics = diagnose(model, best, records)
-    gaussians = best.params.gaussians.rescale(1 / problem.scale)
-    best = replace(best, params=replace(best.params, gaussians=gaussians))
+    best = replace(best, params=in_units_of_data(model, best.params)[0])
     return Fitted(best, records, setting.noise, diagnostics)
 
 

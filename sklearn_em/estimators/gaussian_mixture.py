@@ -2,7 +2,7 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,12 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_em._sklearn import Interval, StrOptions, fit_context
+from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
-from sklearn_em.em import Squarem, Status, StoppingRule
-from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, parameters_of, published
+from sklearn_em.em import Squarem, StoppingRule
+from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
+from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, fit_tasks
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
@@ -25,11 +26,20 @@ from sklearn_em.estimators.checks import (
     check_weights,
     unchanged_on_error,
 )
+from sklearn_em.estimators.conversion import (
+    check_has_equivalent,
+    check_sklearn_mixture,
+    fit_of,
+    params_of,
+    to_sklearn,
+)
 from sklearn_em.estimators.fitting import Fitted, fit_mixture
+from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
-from sklearn_em.estimators.progress import print_records, printer
+from sklearn_em.estimators.progress import Printer
 from sklearn_em.estimators.setting import Options, Setting
+from sklearn_em.estimators.summary import Summary, summarise
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
 from sklearn_em.mixture import MixtureParameters
@@ -38,10 +48,13 @@ from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.mixture.sampling import draw
-from sklearn_em.starts import METHODS, Given
+from sklearn_em.starts import METHODS, Given, Observers
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 
-class GaussianMixtureEM(DensityMixin, BaseEstimator):
+class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
     A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights, missing values (NaN), known labels,
@@ -63,8 +76,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         weight. 0 runs exactly `max_iter` iterations.
     reg_covar : float or "auto", default="auto"
         What each row is blurred by: the variance added to every feature. "auto" is 1e-6 times each feature's
-        variance (or squared robust scale, if that is smaller), so that units do not matter. A float is in squared
-        units of the data, as in scikit-learn.
+        variance (or squared robust scale, if that is smaller), so that units do not matter; for structures that know
+        rotations but no units ("EII", "VII", "EVE", "VVE", "EEV", "VEV"), 1e-6 times the variance in the direction in
+        which the data are thinnest. A float is in squared units of the data, as in scikit-learn.
     noise : bool or float, default=False
         Whether rows may belong to no component but to a uniform density over the box of the data: the smaller of the
         box along the features and the one along the principal components; constant features do not count. A float is
@@ -105,7 +119,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's parameters. `n_init` is then ignored.
     verbose : int, default=0
-        1 prints the objective of every start and every `verbose_interval` iterations; 2 adds gains and times.
+        1 prints each start as it begins and ends, and its objective every `verbose_interval` iterations; 2 adds gains
+        and times.
     verbose_interval : int, default=10
         The number of iterations between prints.
     n_jobs : int or None, default=None
@@ -115,7 +130,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        The mixing weights, which sum to 1 - noise_weight_; 0 for a component that was left without rows.
+        The mixing weights, which sum to `1 - noise_weight_`; 0 for a component that was left without rows.
     noise_weight_ : float
         The weight of the noise; 0 without noise.
     noise_log_volume_ : float
@@ -152,8 +167,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     starts_ : list of StartRecord
         For each start its objective, number of iterations, status, and the status in words or why it failed.
     diagnostics_ : Diagnostics
-        Per component `effective_sample_size`, `condition_number`, `smallest_relative_eigenvalue` and `certain_share`,
-        the share of its mass that is certain; `n_failed_starts`, and why: `failures`.
+        Per component `mass`, `effective_sample_size`, `condition_number`, `smallest_relative_eigenvalue` and
+        `certain_share`, the share of its mass that is certain; `n_failed_starts`, and why: `failures`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if the features of X have names.
@@ -179,10 +194,10 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from sklearn_em import GaussianMixtureEM
-    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
-    >>> mixture = GaussianMixtureEM(n_components=2, covariance_type="tied", random_state=0).fit(X)
-    >>> sorted(mixture.means_[:, 0].round(6).tolist())
-    [1.0, 10.0]
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [2, 2], [10, 2], [10, 4], [10, 0], [11, 2]])
+    >>> mixture = GaussianMixtureEM(n_components=2, random_state=0).fit(X)
+    >>> sorted(mixture.means_[:, 0].round(2).tolist())
+    [1.25, 10.25]
     """
 
     covariances_ = OnDemand()
@@ -297,8 +312,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         ConvergenceWarning
             If the best start did not converge, or components were left without rows.
         """
+        # Outside of what an error undoes: callbacks that have begun are to end, whatever happens.
+        tasks = fit_tasks(self, X, y, sample_weight)
         with unchanged_on_error(self):
-            self._fit(X, sample_weight, known_labels)
+            self._fit(X, sample_weight, known_labels, tasks=tasks)
+            tasks.fit_ends()
         return self
 
     def fit_predict(
@@ -573,6 +591,38 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         matrices = self.covariance_matrices().astype(float)
         return decompose(self._structure.orientation, matrices)
 
+    def summary(self) -> Summary:
+        """Return a table of the components: weight, volume and mean, and what the fit says of each.
+
+        Returns
+        -------
+        summary : str
+            It prints as it is, and shows itself as a table in notebooks. `volume` is that of
+            `covariance_decomposition`; `mass` is the weight of a component's rows, and `certain` the share of it that
+            comes from rows with at least 0.95 of themselves in the component, which only a fit can tell. Means have
+            the digits that standard deviations give a meaning; those of features for which a line has no room are left
+            out.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> GaussianMixtureEM.from_parameters([0.25, 0.75], [[0, 1], [5, 1.2]], [1, 2], "spherical").summary()
+        Gaussian mixture: 2 components, 2 features
+        structure  spherical (VII). Spheres, each of its own volume.
+        <BLANKLINE>
+                                   means
+        component  weight  volume    x0    x1
+                0  0.2500   1.000  0.00  1.00
+                1  0.7500   2.000  5.00  1.20
+        """
+        check_is_fitted(self)
+        return summarise(self._parameters(), vars(self), self._noise is not None)
+
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -604,6 +654,122 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         rng = check_random_state(random_state if random_state is not None else self._own_random_state())
         return draw(self._parameters(), self._noise, int(n_samples), rng)
 
+    @classmethod
+    def from_parameters(
+        cls, weights: ArrayLike, means: ArrayLike, covariances: Any, covariance_type: str | Factor = "full"
+    ) -> Self:
+        """Return a mixture of known parameters, which no fit has to find.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            At least 0, with sum 1.
+        means : array-like of shape (n_components, n_features)
+            A table names the features by its columns.
+        covariances : array-like
+            In the shape of `covariances_`, in squared units of the data. For `Factor` the pair of loadings and noise
+            variances, in the shapes of `factor_loadings_` and `noise_variances_`.
+        covariance_type : str or Factor, default="full"
+            The structure, which the covariances must obey.
+
+        Returns
+        -------
+        mixture : GaussianMixtureEM
+            Without noise. It has the attributes that say the parameters, in float32 if the means are, and none that
+            tell of a fit: no `converged_`, `n_iter_`, `lower_bound_`, `starts_` or `diagnostics_`. Other parameters
+            are set by `set_params`; with `warm_start=True`, `fit` goes on from here.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit together, weights do not sum to 1, or covariances are not positive definite or do not
+            obey the structure.
+
+        Examples
+        --------
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM.from_parameters([0.4, 0.6], [[0.0], [5.0]], [1.0, 2.0], "spherical")
+        >>> mixture.predict([[1.0], [4.0]]).tolist()
+        [0, 1]
+        """
+        checked = check_given_means(means)
+        mixture = cls(len(checked), covariance_type=covariance_type)
+        mixture._validate_params()
+        validate_data(mixture, means, skip_check_array=True)
+        params = check_given_parameters(weights, checked, covariances, mixture._structure)
+        mixture._publish_parameters(params, None, checked.dtype)
+        return mixture
+
+    @classmethod
+    def from_sklearn(cls, mixture: "GaussianMixture") -> Self:
+        """Return the mixture that scikit-learn has fitted.
+
+        Parameters
+        ----------
+        mixture : sklearn.mixture.GaussianMixture
+            Fitted.
+
+        Returns
+        -------
+        mixture : GaussianMixtureEM
+            As from `from_parameters`, with `converged_`, `n_iter_`, `lower_bound_` and `lower_bounds_` as scikit-learn
+            has them, if there were iterations. All its parameters are kept but `tol`, which there is the length of the
+            last step and here an estimated distance: it has its default.
+
+        Raises
+        ------
+        TypeError
+            If it is of another class.
+        NotFittedError
+            If it is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.mixture import GaussianMixture
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> X = load_iris().data
+        >>> theirs = GaussianMixture(3, random_state=0).fit(X)
+        >>> ours = GaussianMixtureEM.from_sklearn(theirs)
+        >>> bool(abs(ours.score(X) - theirs.score(X)) < 1e-12)
+        True
+        """
+        check_sklearn_mixture(mixture)
+        result = cls.from_parameters(mixture.weights_, mixture.means_, mixture.covariances_, mixture.covariance_type)
+        result.__dict__.update(fit_of(mixture))
+        return result.set_params(**params_of(mixture))
+
+    def to_sklearn(self) -> "GaussianMixture":
+        """Return the same mixture as scikit-learn's class, for what asks for that class, such as skl2onnx.
+
+        Returns
+        -------
+        mixture : sklearn.mixture.GaussianMixture
+            Fitted, for `covariance_type` "full", "tied", "diag" and "spherical" and their codes; after
+            `from_parameters` as after 0 iterations. `tol`, and `reg_covar` if it is "auto", have scikit-learn's
+            defaults. `fixed` and `weights` are not known there, so that its `bic` and `aic` count all parameters as
+            free.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            With noise, or with another structure.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> X = load_iris().data
+        >>> ours = GaussianMixtureEM(3, random_state=0).fit(X)
+        >>> bool(abs(ours.to_sklearn().score(X) - ours.score(X)) < 1e-12)
+        True
+        """
+        check_is_fitted(self)
+        check_has_equivalent(self._structure, self._noise is not None)
+        return to_sklearn(self.get_params(deep=False), vars(self), self._structure)
+
     def __sklearn_tags__(self) -> Any:
         """Say that missing values are welcome."""
         tags = super().__sklearn_tags__()
@@ -620,6 +786,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None,
         known_labels: ArrayLike | None,
         found: MixtureParameters | None = None,
+        tasks: Tasks = UNWATCHED,
     ) -> None:
         rows, source = self._checked(X, sample_weight, known_labels)
         structure, K, p = self._structure, self.n_components, rows.shape[1]
@@ -636,11 +803,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                 rng=check_random_state(self.random_state),
                 stopping=StoppingRule(float(self.tol), int(self.max_iter)),
                 accelerator=Squarem() if self._accelerates() else None,
-                callback=printer(self.verbose_interval, self.verbose > 1) if self.verbose else None,
+                observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
                 found=found,
             )
-        if self.verbose:
-            print_records(fitted.records)
         self._publish(fitted, rows.dtype)
         self._warn(fitted)
 
@@ -653,10 +818,12 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         )
         weight = check_sample_weight(sample_weight, len(rows))
         evidence = check_known_labels(known_labels, len(rows), self.n_components, self.noise is not False)
+        unit = 1.0
         if weight is not None and self.prior is None:
             # A power of two, so exact: weights of any size neither overflow nor underflow.
-            weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
-        source = source_of(rows, weight, evidence)
+            unit = np.ldexp(1.0, np.frexp(weight.max())[1] - 1)
+            weight = weight / unit
+        source = source_of(rows, weight, evidence, unit)
         check_observed(source, self.n_components, sample_weight is not None)
         return rows, source
 
@@ -677,21 +844,13 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
 
     def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
         """Set the fitted attributes."""
-        best = fitted.run
-        self._publish_parameters(best.params, fitted.noise, dtype)
-        self.converged_ = best.status is Status.CONVERGED
-        self.status_ = best.status
-        self.n_iter_ = best.n_iter
-        self.lower_bound_ = best.objective
-        self.lower_bounds_ = list(best.trace)
-        self.accelerated_steps_ = list(best.accelerated_steps)
+        self._publish_parameters(fitted.run.params, fitted.noise, dtype)
+        self.__dict__.update(of_run(fitted.run))
         self.starts_ = fitted.records
         self.diagnostics_ = fitted.diagnostics
-        if isinstance(self.random_state, Integral):
-            self._sampler = np.random.RandomState([int(self.random_state), 1])
 
     def _publish_parameters(self, params: MixtureParameters, noise: Noise | None, dtype: np.dtype) -> None:
-        for name in OF_SOME_MODELS:
+        for name in (*OF_SOME_MODELS, "_sampler"):
             self.__dict__.pop(name, None)
         self.__dict__.update(published(params, noise, dtype))
         self._noise = noise
@@ -726,7 +885,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
     def _given(self, n_features: int) -> Given:
         """Return what the user, or the last fit of a warm start, gives of the start, unscaled."""
         structure, K = self._structure, self.n_components
-        if self.warm_start and hasattr(self, "converged_"):
+        if self.warm_start and "means_" in vars(self):
             expected = {"means_": (K, n_features), **structure.published_shapes(K, n_features)}
             fitted = {name: vars(self)[name].shape for name in expected if name in vars(self)}
             if fitted != expected:
@@ -742,13 +901,18 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             noise_weight = None if self._noise is None else params.noise_weight
             return Given(share, params.gaussians.means, params.gaussians.precision_cholesky, noise_weight)
         return Given(
-            None if self.weights_init is None else check_weights(self.weights_init, K),
+            None if self.weights_init is None else check_weights(self.weights_init, K, "weights_init"),
             None if self.means_init is None else check_means(self.means_init, K, n_features),
             None if self.precisions_init is None else check_precisions(self.precisions_init, structure, K, n_features),
         )
 
     def _own_random_state(self) -> int | np.random.RandomState | None:
-        return getattr(self, "_sampler", self.random_state)
+        """Return what `sample` and `impute` draw from: a stream of its own for each model, if there is a seed."""
+        if not isinstance(self.random_state, Integral):
+            return self.random_state
+        if "_sampler" not in vars(self):
+            self._sampler = np.random.RandomState([int(self.random_state), 1])
+        return self._sampler
 
     def _parameters(self) -> MixtureParameters:
         """Return the parameters that the fitted attributes say."""

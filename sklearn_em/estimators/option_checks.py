@@ -131,15 +131,15 @@ def _check_prior_scale(scale: Any, structure: Structure, n_features: int) -> Non
             f"prior.scale has shape {given.shape}; for covariance_type={structure.name!r} and n_features = {p} give "
             f"{allowed}."
         )
-    if lacks := _lacking(given):
+    if lacks := lacking(given):
         raise ValueError(f"prior.scale is not {lacks}; give a scale that is, in squared units of the data.")
 
 
-def _lacking(spread: np.ndarray) -> str:
-    """Return what a covariance matrix, or variances, should be and are not; nothing if they are."""
+def lacking(spread: np.ndarray, rounding: float = 1e-6) -> str:
+    """Return what a covariance matrix, or variances, should be and are not; nothing if they are, but for rounding."""
     if spread.ndim < 2:
         return "" if (spread > 0).all() else "positive"
-    is_valid = np.allclose(spread, spread.T, rtol=1e-6, atol=1e-6 * abs(spread).max())
+    is_valid = np.allclose(spread, spread.T, rtol=rounding, atol=rounding * abs(spread).max())
     try:
         ELLIPSOIDAL.precision_cholesky(spread[None])
     except DegenerateError:
@@ -173,7 +173,7 @@ def check_fixed(
         given = _fixed_array(fixed.covariances, structure.natural_shape(K, p), "fixed.covariances")
         covariances = structure.from_natural(given, p)
         _check_whole(covariances, "fixed.covariances")
-        _check_covariances(covariances, structure)
+        check_covariances(covariances, structure, "fixed.covariances", " is, or NaN where it is free")
     if np.isnan(means).all() and np.isnan(covariances).all():
         return None, shares
     return FixedGaussians(means, covariances), shares
@@ -197,11 +197,14 @@ def _check_whole(array: np.ndarray, name: str) -> None:
         )
 
 
-def _check_covariances(covariances: np.ndarray, structure: Structure) -> None:
+def check_covariances(
+    covariances: np.ndarray, structure: Structure, name: str, need: str = " is", rounding: float = 1e-6
+) -> None:
+    """Raise ValueError for a covariance, as used inside, that is none; those that are NaN are left out."""
     for g in np.flatnonzero(~np.isnan(covariances.reshape(len(covariances), -1)[:, 0])):
-        if lacks := _lacking(covariances[g]):
-            where = f"fixed.covariances[{g}]" if not structure.shared else "fixed.covariances"
-            raise ValueError(f"{where} is not {lacks}; give a covariance that is, or NaN where it is free.")
+        if lacks := lacking(covariances[g], rounding):
+            where = name if structure.shared else f"{name}[{g}]"
+            raise ValueError(f"{where} is not {lacks}; give a covariance that{need}.")
 
 
 def _fixed_weights(weights: Any, n_components: int) -> np.ndarray:

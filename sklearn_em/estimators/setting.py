@@ -19,6 +19,8 @@ from sklearn_em.starts import StartSpace, filled_sample
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
 _AUTO_REGULARISATION = 1e-6
+# Where the data are thinner in some direction than this share of the least variance of a feature, they are singular.
+_SINGULAR = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,19 @@ def _blur(reg_covar: float | str, problem: Problem, structure: Structure) -> np.
     """Return the diagonal of R, scaled as the problem says."""
     if not isinstance(reg_covar, str):
         return float(reg_covar) * problem.scale**2
-    blur = _AUTO_REGULARISATION * problem.variance
-    # Only a multiple of the identity looks the same from every side.
-    return np.full_like(blur, blur.mean()) if structure.one_scale else blur
+    if not structure.one_scale:
+        return _AUTO_REGULARISATION * problem.variance
+    # Only a multiple of the identity looks the same from every side, and it must be small in every direction: beside
+    # one feature in large units the others would be lost in a share of the mean variance.
+    return np.full_like(problem.variance, _AUTO_REGULARISATION * _thinnest(problem))
+
+
+def _thinnest(problem: Problem) -> float:
+    """Return the variance of the data in the direction in which it is least; not 0 where they are singular."""
+    variance, diagonal = problem.variance, problem.covariance.diagonal()
+    # In units of deviations as regularisation sees them; a constant feature has a variance of its own there.
+    deviation = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    correlation = problem.covariance / deviation / deviation[:, None]
+    np.fill_diagonal(correlation, 1.0)
+    least = np.linalg.eigvalsh(correlation * np.sqrt(variance) * np.sqrt(variance)[:, None])[0]
+    return float(max(least, _SINGULAR * variance.min()))

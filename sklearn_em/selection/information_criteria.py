@@ -44,14 +44,14 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
     Parameters
     ----------
     estimator : GaussianMixtureEM, optional
-        What carries every other setting of the fits; None is ``GaussianMixtureEM()``. Its `n_components` and
-        `covariance_type` are not used. Cells stop at 0.1 nat of the total log-likelihood, or at `tol` if that is more;
-        `n_init`, `verbose` and a smaller `tol` are for the fit of the best one. Where components have something of
-        their own (`known_labels`, `fixed`, `weights_init`, `means_init`, `precisions_init`), or `max_iter` is below 15,
-        nothing is shared: every cell is a fit of its own.
-    n_components : iterable of int, default=(1, 2, 3, 4, 5, 6, 7, 8, 9)
-        The numbers of components to try.
-    covariance_type : "all", or iterable of str and Factor, default=("full", "tied", "diag", "spherical")
+        What carries every other setting of the fits; None is ``GaussianMixtureEM(random_state=0)``. Its `n_components`
+        and `covariance_type` are not used. Cells stop at 0.1 nat of the total log-likelihood, or at `tol` if that is
+        more; `n_init`, `verbose` and a smaller `tol` are for the fit of the best one. Where components have something
+        of their own (`known_labels`, `fixed`, `weights_init`, `means_init`, `precisions_init`), or `max_iter` is below
+        15, nothing is shared: every cell is a fit of its own.
+    n_components : iterable of int, or int, default=(1, 2, 3, 4, 5, 6, 7, 8, 9)
+        The numbers of components to try, for example ``range(1, 10)``.
+    covariance_type : iterable of str and Factor, or str, default=("full", "tied", "diag", "spherical")
         The structures to try; "all" is the fourteen of mclust, by their codes.
     criterion : {"bic", "aic", "icl"}, default="bic"
         BIC asks for the density, and finds its structure given enough rows; ICL asks for clusters that do not overlap;
@@ -108,8 +108,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [GaussianMixtureEM, None],
-        "n_components": ["array-like", range],
-        "covariance_type": [StrOptions({"all"}), list, tuple],
+        "n_components": [Integral, "array-like", range],
+        "covariance_type": [str, Factor, list, tuple],
         "criterion": [StrOptions(set(CRITERIA))],
         "n_jobs": [Integral, None],
     }
@@ -131,8 +131,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
         self,
         estimator: GaussianMixtureEM | None = None,
         *,
-        n_components: Iterable[int] = (1, 2, 3, 4, 5, 6, 7, 8, 9),
-        covariance_type: str | Iterable[str | Factor] = ("full", "tied", "diag", "spherical"),
+        n_components: Iterable[int] | int = (1, 2, 3, 4, 5, 6, 7, 8, 9),
+        covariance_type: Iterable[str | Factor] | str | Factor = ("full", "tied", "diag", "spherical"),
         criterion: str = "bic",
         n_jobs: int | None = None,
     ):
@@ -211,7 +211,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
         rows = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
-        template = GaussianMixtureEM() if self.estimator is None else clone(self.estimator)
+        template = GaussianMixtureEM(random_state=0) if self.estimator is None else clone(self.estimator)
         structures, numbers = _structures(self.covariance_type), _numbers(self.n_components)
         grid = [
             clone(template).set_params(n_components=K, covariance_type=structure)
@@ -271,9 +271,9 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
         }
 
 
-def _numbers(n_components: Iterable[int]) -> list[int]:
-    numbers = list(n_components)
-    if not numbers or not all(isinstance(K, Integral) and not isinstance(K, bool) and K > 0 for K in numbers):
+def _numbers(n_components: Any) -> list[int]:
+    numbers = list(np.atleast_1d(n_components))
+    if not numbers or not all(isinstance(K, int | np.integer) and K > 0 for K in numbers):
         raise ValueError(
             f"n_components is {n_components!r}; give the numbers of components to try, integers of 1 or more, for "
             "example range(1, 10)."
@@ -281,10 +281,10 @@ def _numbers(n_components: Iterable[int]) -> list[int]:
     return list(dict.fromkeys(int(K) for K in numbers))
 
 
-def _structures(covariance_type: str | Iterable[str | Factor]) -> list[str | Factor]:
-    if isinstance(covariance_type, str):
+def _structures(covariance_type: Iterable[str | Factor] | str | Factor) -> list[str | Factor]:
+    if covariance_type == "all":
         return [structure.code for structure in STRUCTURES.values()]
-    structures = list(covariance_type)
+    structures = [covariance_type] if isinstance(covariance_type, str | Factor) else list(covariance_type)
     unknown = [one for one in structures if not isinstance(one, Factor) and one not in BY_NAME_OR_CODE]
     if unknown or not structures:
         wrong = f"contains {unknown[0]!r}" if unknown else "is empty"

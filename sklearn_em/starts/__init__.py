@@ -4,6 +4,7 @@ from sklearn_em.starts.candidates import METHODS, Given, candidates, one_compone
 from sklearn_em.starts.ends import StartRecord
 from sklearn_em.starts.gaps import filled_sample
 from sklearn_em.starts.moves import moves
+from sklearn_em.starts.observer import Observer, Observers
 from sklearn_em.starts.search import search
 from sklearn_em.starts.space import StartSpace
 from sklearn_em.starts.unlabelled import unlabelled
@@ -11,6 +12,8 @@ from sklearn_em.starts.unlabelled import unlabelled
 __all__ = [
     "METHODS",
     "Given",
+    "Observer",
+    "Observers",
     "StartRecord",
     "StartSpace",
     "candidates",

@@ -1,14 +1,14 @@
 """From candidates to the best end: short runs choose among candidates and moves, full runs among the starts."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import chain, islice
 
 from sklearn_em.em import DegenerateError, LoopState, Squarem, Status, StoppingRule, begin, run
 from sklearn_em.em.stopping import remaining_gain
 from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
 from sklearn_em.starts.ends import BETTER, Candidate, Judged, Neighbours, Proposals, Run, StartRecord, State
+from sklearn_em.starts.observer import UNOBSERVED, Observer
 
 # Passes before candidates are compared: after five their order says little about where they end.
 SCREENING_PASSES = 15
@@ -27,7 +27,7 @@ def search(
     proposals: Proposals | None,
     n_init: int,
     stopping: StoppingRule,
-    callback: Callable[[int, State], object] | None = None,
+    observer: Observer = UNOBSERVED,
     accelerator: Squarem[MixtureStatistics] | None = None,
 ) -> tuple[Run, list[StartRecord]]:
     """Run starts to their ends and return the best end, with a record of each.
@@ -47,8 +47,8 @@ def search(
     n_init : int
         The number of starts, if `starts` yields as many.
     stopping : StoppingRule
-    callback : callable, optional
-        Called with the number of the start and each state of its full run.
+    observer : Observer
+        Is told of every start and of each state of its full run, and may stop both.
     accelerator : Squarem, optional
         Of the full runs and of candidates; moves begin plain.
 
@@ -63,25 +63,27 @@ def search(
     best: Judged | None = None
     records: list[StartRecord] = []
     failure: DegenerateError | None = None
+    observer.search_begins(model)
     for number in range(n_init):
-        watch = None if callback is None else partial(callback, number)
         try:
             if neighbours is not None and best is not None:
-                end = _moved(model, on_sample, best, neighbours, True, stopping, watch, accelerator)
+                observer.start_begins(number)
+                end = _moved(model, on_sample, best, neighbours, True, stopping, observer, accelerator)
             elif (makers := next(starts, None)) is not None:
+                observer.start_begins(number)
                 state = _first(model, on_sample, makers, neighbours, stopping, accelerator)
-                end = run(model, state, stopping, watch)
+                end = run(model, state, stopping, observer.reached)
             else:
                 break
         except DegenerateError as error:
             failure = failure or error
             records.append(StartRecord(float("-inf"), 0, None, str(error)))
-            continue
-        judged = Judged.of(model, end)
-        records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status), judged.is_spurious))
-        if end.status is not Status.OUTRUN and judged.is_better(best):
-            best = judged
-        if end.status is Status.STOPPED:
+        else:
+            judged = Judged.of(model, end)
+            records.append(StartRecord(end.objective, end.n_iter, end.status, str(end.status), judged.is_spurious))
+            if end.status is not Status.OUTRUN and judged.is_better(best):
+                best = judged
+        if observer.start_ends(records[-1]):
             break
     if best is None:
         assert failure is not None
@@ -96,7 +98,7 @@ def _moved(
     neighbours: Neighbours,
     all_of_them: bool,
     stopping: StoppingRule,
-    watch: Callable[[State], object] | None,
+    observer: Observer,
     accelerator: Squarem[MixtureStatistics] | None,
 ) -> Run:
     """Go on from the most promising neighbour, as long as there is hope that it will be better than the best."""
@@ -111,7 +113,7 @@ def _moved(
             return replace(end, trace=trace, status=Status.OUTRUN)
         passes = min(end.n_iter + _MORE_PASSES, stopping.max_iter)
         end = run(on_sample, LoopState(end.params, end.statistics, end.trace), replace(stopping, max_iter=passes))
-    return run(model, _onward(model, on_sample, end, accelerator), stopping, watch)
+    return run(model, _onward(model, on_sample, end, accelerator), stopping, observer.reached)
 
 
 def _first(
@@ -157,7 +159,7 @@ def _first(
         best = Judged.of(on_sample, run(on_sample, state, stopping))
         for _ in range(_MOVES_PER_START):
             try:
-                end = _moved(on_sample, on_sample, best, neighbours, False, stopping, None, accelerator)
+                end = _moved(on_sample, on_sample, best, neighbours, False, stopping, UNOBSERVED, accelerator)
             except DegenerateError:
                 break
             judged = Judged.of(on_sample, end)

@@ -20,8 +20,8 @@ from sklearn_em.starts.space import rounded
 
 # A straight cut is tried across this many directions.
 _DIRECTIONS = 16
-# Steps of classification EM after the straight cut.
-_REFINEMENTS = 2
+# Steps of classification EM after the straight cut, and of how many cuts: the straight gain tells the poor ones.
+_REFINEMENTS, _MOST_REFINED = 2, 8
 # Where the products of all pairs of features take more numbers than this (32 MiB), the cut stays straight and is judged
 # along its direction alone.
 _MOST_PRODUCTS = 2**22
@@ -64,8 +64,9 @@ def splits(
     prior = (len(z) + 1) * row
     sides, gains = _straight(z, weight, prior, min_rows * row, _directions(z, weight, rng))
     if len(sides) and len(z) * z.size <= _MOST_PRODUCTS:
-        sides, gains = _refined(z, weight, prior, min_rows * row, sides)
-    heavier = (sides @ weight) >= 0.5 * weight.sum()
+        best = np.argsort(-rounded(gains / weight.sum()), kind="stable")[:_MOST_REFINED]
+        sides, gains = _refined(z, weight, prior, min_rows * row, sides[best])
+    heavier = rounded(sides @ weight / weight.sum()) >= 0.5
     sides = np.where(heavier[:, None], sides, ~sides)
     found: list[Split] = []
     for place in np.argsort(-rounded(gains / weight.sum()), kind="stable"):
@@ -138,9 +139,9 @@ def _refined(
     p, total = len(z), weight.sum()
     products = (z[:, None] * z).reshape(p * p, -1)
 
-    def gaussian(side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return w_s log(w_s / w) - w_s / 2 log |S_s| of each cut, and the log joint density of all rows."""
-        member = side * weight
+    def gaussians(sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return w_s log(w_s / w) - w_s / 2 log |S_s| of each side and cut, and the log joint density of all rows."""
+        member = np.concatenate([sides, ~sides]) * weight
         mass = member.sum(axis=1)
         mean = (member @ z.T) / mass[:, None]
         scatter = (member @ products.T).reshape(-1, p, p) - mass[:, None, None] * mean[:, :, None] * mean[:, None]
@@ -150,11 +151,12 @@ def _refined(
         precision = np.linalg.inv(covariance)
         linear = (precision @ mean[:, :, None])[:, :, 0]
         distance = precision.reshape(-1, p * p) @ products - 2 * linear @ z + (linear * mean).sum(axis=1)[:, None]
-        return mass * constant, constant[:, None] - 0.5 * distance
+        return (mass * constant).reshape(2, -1), (constant[:, None] - 0.5 * distance).reshape(2, *sides.shape)
 
     for _ in range(_REFINEMENTS):
-        moved = gaussian(sides)[1] > gaussian(~sides)[1]
+        one, other = gaussians(sides)[1]
+        moved = one > other
         mass = moved @ weight
         allowed = np.minimum(mass, total - mass) >= least
         sides = np.where(allowed[:, None], moved, sides)
-    return sides, gaussian(sides)[0] + gaussian(~sides)[0]
+    return sides, gaussians(sides)[0].sum(axis=0)

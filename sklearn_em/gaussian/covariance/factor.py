@@ -56,12 +56,12 @@ class Factor:
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.datasets import load_wine
     >>> from sklearn_em import Factor, GaussianMixtureEM
-    >>> X = load_digits().data
-    >>> mixture = GaussianMixtureEM(3, covariance_type=Factor(n_factors=2), max_iter=5, tol=0.1, random_state=0).fit(X)
+    >>> X = load_wine().data
+    >>> mixture = GaussianMixtureEM(3, covariance_type=Factor(n_factors=2), random_state=0).fit(X)
     >>> mixture.factor_loadings_.shape, mixture.noise_variances_.shape
-    ((3, 64, 2), (3, 64))
+    ((3, 13, 2), (3, 13))
     """
 
     n_factors: int = 1

@@ -74,7 +74,10 @@ def best_axes(
         if objective(_along(scatter, before))[0] <= objective(_along(scatter, of_all))[0]:
             return _descended(scatter, objective, before, _FEW_STEPS, _SMALL)
     starts = [np.linalg.eigh(pooled())[1], *np.linalg.eigh(scatter)[1]]
-    ends = [_descended(scatter, objective, axes) for axes in starts]
+    # A few steps from each tell which two are worth going on from.
+    begun = [_descended(scatter, objective, axes, _FEW_STEPS)[0] for axes in starts]
+    begun.sort(key=lambda axes: objective(_along(scatter, axes))[0])
+    ends = [_descended(scatter, objective, axes) for axes in begun[:2]]
     best = min(ends, key=lambda end: objective(end[1])[0])
     # Only where no start of the data's own leads as low as the features themselves: the features are not turned with
     # the data, but a structure must not be worse than its special case along them.

@@ -1,0 +1,108 @@
+"""A fit as scikit-learn's callbacks see it: a tree of tasks, fit -> start -> iteration."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+from sklearn_em.em import Result, Status
+from sklearn_em.estimators.attributes import in_units_of_data, of_run, published
+from sklearn_em.mixture import GaussianMixtureModel
+from sklearn_em.starts import Observer, StartRecord
+from sklearn_em.starts.ends import State
+
+# What the estimator would be if the fit stopped here, or None where that is nothing.
+_Attributes = Callable[[], dict[str, Any]] | None
+# What a fit knows before it begins.
+_OF_THE_DATA = ("n_features_in_", "feature_names_in_")
+
+
+class Tasks(Observer):
+    """The tasks of a fit that nobody watches."""
+
+    def fit_ends(self) -> None:
+        """Say that the estimator is fitted."""
+
+
+UNWATCHED = Tasks()
+
+
+class WatchedTasks(Tasks):
+    """The tasks of a fit that callbacks watch.
+
+    A start is a task from its first full pass over the data, which the short runs that choose among candidates come
+    before, to its end; one that fails before is none. Each later pass is a task, with the estimator as it would be if
+    the fit stopped there.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any):
+        self._estimator = estimator
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        # Not sequential: the numbers of starts that fail are left out.
+        self._fit = estimator._init_callback_context(max_subtasks=estimator.n_init, sequential_subtasks=False)
+        self._start: Any = None
+        self._pass: Any = None
+        self._here: _Attributes = None
+        self._begin(self._fit, self._here)
+
+    def search_begins(self, model: GaussianMixtureModel) -> None:
+        """Forget the last fit, which is no part of what the estimator would be if this one stopped."""
+        self._model = model
+        for name in [name for name in vars(self._estimator) if name.endswith("_") and name not in _OF_THE_DATA]:
+            delattr(self._estimator, name)
+
+    def start_begins(self, number: int) -> None:
+        """Remember the start's number."""
+        self._number = number
+        self._start = self._here = None
+
+    def reached(self, state: State, status: Status) -> bool:
+        """End the pass that led here, and begin the next one if there is one."""
+        self._here = cache(partial(self._attributes, state))
+        if self._start is None:
+            self._begin_start(self._estimator.max_iter - (len(state.trace) - 1))
+        stop = self._end_pass(self._here)
+        if status is Status.RUNNING and not stop:
+            self._pass = self._start.subcontext("iteration")
+            self._begin(self._pass, self._here)
+        return stop
+
+    def start_ends(self, record: StartRecord) -> bool:
+        """End the start, and a pass that came to nothing."""
+        if record.status is None:
+            return False
+        if self._start is None:
+            self._begin_start(0)
+        self._end_pass(None)
+        return self._end(self._start, self._here)
+
+    def fit_ends(self) -> None:
+        """Say that the estimator is fitted."""
+        self._end(self._fit, dict)
+
+    def _begin_start(self, n_passes: int) -> None:
+        self._start = self._fit.subcontext("start", task_id=self._number, max_subtasks=n_passes)
+        self._begin(self._start, self._here)
+
+    def _end_pass(self, here: _Attributes) -> bool:
+        ended, self._pass = self._pass, None
+        return ended is not None and self._end(ended, here)
+
+    def _begin(self, task: Any, here: _Attributes) -> None:
+        task.call_on_fit_task_begin(**self._told, reconstruction_attributes=here)
+
+    def _end(self, task: Any, here: _Attributes) -> bool:
+        return bool(task.call_on_fit_task_end(**self._told, reconstruction_attributes=here))
+
+    def _attributes(self, state: State) -> dict[str, Any]:
+        """Return the fitted attributes at a state, made only if a callback asks for them."""
+        params, noise = in_units_of_data(self._model, state.params)
+        run = Result(params, state.statistics, state.trace, Status.RUNNING, state.accelerator)
+        dtype = self._model.source.rows.dtype
+        return {**published(params, noise, dtype), "_noise": noise, **of_run(run)}
+
+
+def fit_tasks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Tasks:
+    """Return the tasks of a fit, and begin it if somebody watches."""
+    is_watched = "_skl_callbacks" in vars(estimator)
+    return WatchedTasks(estimator, X, y, sample_weight) if is_watched else UNWATCHED
