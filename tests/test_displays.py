@@ -322,6 +322,11 @@ WRONG = {
         "ax belongs to no grid of subplots",
     ),
     "trace": (lambda: ConvergenceDisplay.from_estimator(StandardScaler()), TypeError, "but got a StandardScaler"),
+    "no trace": (
+        lambda: ConvergenceDisplay.from_estimator(GaussianMixtureEM.from_parameters([1], [[0]], [[[1]]])),
+        NotFittedError,
+        "draws the trace of a fit, which this GaussianMixtureEM was not made by; fit it, or draw a trace of your own",
+    ),
     "no limit": (
         lambda: ConvergenceDisplay(lower_bounds=[1, 2]).plot(distance=True),
         ValueError,

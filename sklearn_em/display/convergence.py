@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_em.display.checks import axes_of, check_matplotlib, fitted_mixture
 from sklearn_em.display.style import GREY, INK, colour
@@ -99,11 +100,18 @@ class ConvergenceDisplay:
 
         Raises
         ------
+        NotFittedError
+            If the mixture was not fitted here, but made of parameters.
         ValueError
             If `plot` refuses.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         mixture = fitted_mixture(estimator, cls.__name__)
+        without = (
+            f"{cls.__name__} draws the trace of a fit, which this %(name)s was not made by; fit it, or draw a trace of "
+            f"your own by {cls.__name__}(lower_bounds=...).plot()."
+        )
+        check_is_fitted(mixture, ["lower_bounds_", "accelerated_steps_", "starts_"], msg=without)
         trace, jumps = mixture.lower_bounds_, mixture.accelerated_steps_
         ends = [(start.n_iter, start.objective) for start in mixture.starts_ if start.objective != trace[-1]]
         display = cls(
