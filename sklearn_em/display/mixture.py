@@ -52,8 +52,8 @@ class GaussianMixtureDisplay:
         The panels, of shape (1, 1), or (n_features, n_features) with None above the diagonal.
     figure_ : matplotlib Figure
     rows_, ellipses_, density_, boundaries_ : list
-        What was drawn, panel by panel: PathCollections, a list for each panel; Ellipses, or lines in one feature;
-        contours, or a line in one feature; contours, or lines in one feature.
+        What was drawn, panel after panel. Rows are PathCollections, one for each component; the others are Ellipses and
+        QuadContourSets, in panels of one feature Line2Ds.
 
     See Also
     --------
@@ -259,15 +259,16 @@ class GaussianMixtureDisplay:
 def _chosen(features: Any, names: list[str]) -> list[int]:
     """Return the indices of the features to draw."""
     asked = list(range(len(names)) if features is None else [features] if np.ndim(features) == 0 else features)
-    known: dict[Any, int] = {name: j for j, name in enumerate(names)} | {j: j for j in range(len(names))}
+    known = [*names, *range(len(names))]
     unknown = [feature for feature in asked if feature not in known]
     if unknown:
         raise ValueError(
             f"features={features!r}, but there is no {unknown[0]!r}; give indices below {len(names)}, or names from "
             f"{names}."
         )
-    if not 0 < len(set(asked)) == len(asked) <= _MAX_FEATURES:
+    chosen = [known.index(feature) % len(names) for feature in asked]
+    if not 0 < len(set(chosen)) == len(chosen) <= _MAX_FEATURES:
         raise ValueError(
-            f"{len(asked)} features are to be drawn; choose 1 to {_MAX_FEATURES} different ones by features=[...]."
+            f"{len(chosen)} features are to be drawn; choose 1 to {_MAX_FEATURES} different ones by features=[...]."
         )
-    return [known[feature] for feature in asked]
+    return chosen
