@@ -8,7 +8,10 @@ from sklearn_em.gaussian.covariance import Factor
 
 # Loaded when first asked for: what a fit does not need does not slow its import down.
 _ON_DEMAND: dict[str, str] = {
+    "ConvergenceDisplay": "sklearn_em.display",
+    "GaussianMixtureDisplay": "sklearn_em.display",
     "GaussianMixtureIC": "sklearn_em.selection",
+    "SelectionDisplay": "sklearn_em.display",
     "TraceCallback": "sklearn_em.estimators.trace",
 }
 
