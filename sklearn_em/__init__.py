@@ -9,7 +9,10 @@ from sklearn_em.gaussian.covariance import Factor
 # Loaded when first asked for: what a fit does not need does not slow its import down.
 _ON_DEMAND: dict[str, str] = {
     "BootstrapLikelihoodRatioResult": "sklearn_em.selection",
+    "ConvergenceDisplay": "sklearn_em.display",
+    "GaussianMixtureDisplay": "sklearn_em.display",
     "GaussianMixtureIC": "sklearn_em.selection",
+    "SelectionDisplay": "sklearn_em.display",
     "TraceCallback": "sklearn_em.estimators.trace",
     "WholeSample": "sklearn_em.selection",
     "aic_scorer": "sklearn_em.selection",

@@ -159,21 +159,22 @@ def _together(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | None)
         structure, K = structure_of(one.covariance_type), one.n_components
         try:
             check_observed(source, K, data.sample_weight is not None)
-            options.setdefault(structure, {})[K] = one._options(n_features)
+            said = one._options(n_features)
         except ValueError:
             continue
+        options.setdefault(structure, {})[K] = said
         places.setdefault(structure, {})[K] = place
     cells: list[Cell | None] = [None] * len(grid)
     if not places:
         return cells
     numbers = sorted({K for of_one in places.values() for K in of_one})
-    any_options = options[next(iter(places))][next(iter(places[next(iter(places))]))]
     rng = check_random_state(first.random_state)
     ends: dict[Structure, Ends] = {}
     # Processes share the cores.
     with Workers(first.n_jobs if n_jobs in (None, 1) else 1) as workers:
         one_scale = any(structure.one_scale for structure in places)
-        setting = Setting.of(source, any_options, numbers[-1], one_scale, workers)
+        # The noise, all that a setting takes from the options, is the same for all cells.
+        setting = Setting.of(source, said, numbers[-1], one_scale, workers)
         shared = partitions(setting, first.init_params, numbers, rng)
         for level in levels(list(places)):
             tasks = [
