@@ -19,7 +19,7 @@ from sklearn_em.starts.splits import splits
 
 def best_split(z, weight=None, seed=0, most=1):
     weight = np.ones(z.shape[1]) if weight is None else weight
-    return splits(z, weight, 1.0, len(z) + 1, most, np.random.RandomState(seed))
+    return splits(z, weight, weight.mean(), len(z) + 1, most, np.random.RandomState(seed))
 
 
 # Cuts.

@@ -36,9 +36,9 @@ _MEMORY = 10
 # A step that promises less than this, in nats per unit of weight, is not worth making; below the second, rounding
 # hides whether the objective falls.
 _ENOUGH, _HIDDEN = 1e-20, 1e-12
-# Within EM the next pass moves the scatter again, and what is left to gain can wait for it: fits end as high and take
-# as many passes as with ten steps, in two thirds of the time.
-_FEW_STEPS, _SMALL = 4, 1e-2
+# Within EM the next pass moves the scatter again, and what is left to gain can wait for it. It takes three or four
+# steps to come so far, and more where components are thin, which would keep EM from its limit.
+_FEW_STEPS, _SMALL = 30, 1e-2
 # Added to curvatures: a pair of axes in whose plane all components are round has no angle to turn by.
 _ROUND = 1e-6
 
@@ -75,7 +75,7 @@ def best_axes(
             return _descended(scatter, objective, before, _FEW_STEPS, _SMALL)
     starts = [np.linalg.eigh(pooled())[1], *np.linalg.eigh(scatter)[1]]
     # A few steps from each tell which two are worth going on from.
-    begun = [_descended(scatter, objective, axes, _FEW_STEPS)[0] for axes in starts]
+    begun = [_descended(scatter, objective, axes, _FEW_STEPS, _SMALL)[0] for axes in starts]
     begun.sort(key=lambda axes: objective(_along(scatter, axes))[0])
     ends = [_descended(scatter, objective, axes) for axes in begun[:2]]
     best = min(ends, key=lambda end: objective(end[1])[0])
