@@ -23,7 +23,7 @@ from sklearn_em.mixture import MixtureParameters
 from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.selection.chain import End, Ends, chain, partitions
-from sklearn_em.selection.levels import is_first_of_its_moments, levels, special_cases
+from sklearn_em.selection.levels import is_extreme, levels, special_cases
 from sklearn_em.starts.search import SCREENING_PASSES
 
 # Criteria are compared in nats of all the data, and this much of one does not matter.
@@ -183,7 +183,7 @@ def _together(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | None)
                     structure,
                     options[structure],
                     [ends[one] for one in special_cases(structure, ends)],
-                    shared if is_first_of_its_moments(structure, ends) else {},
+                    shared if is_extreme(structure, places) else {},
                     StoppingRule(float(first.tol), int(first.max_iter)),
                     Squarem() if first._accelerates() else None,
                     rng.randint(2**31 - 1),

@@ -22,6 +22,8 @@ def levels(structures: Sequence[Structure]) -> list[list[Structure]]:
     return result
 
 
-def is_first_of_its_moments(structure: Structure, others: Iterable[Structure]) -> bool:
-    """Whether no special case has statistics of the same kind."""
-    return not any(one.is_special_case_of(structure) and one.moments is structure.moments for one in others)
+def is_extreme(structure: Structure, others: Iterable[Structure]) -> bool:
+    """Whether no other structure is a special case of this one, or this one of no other."""
+    others = list(others)
+    has_special_case = any(one.is_special_case_of(structure) for one in others)
+    return not has_special_case or not any(structure.is_special_case_of(one) for one in others)
