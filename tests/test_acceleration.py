@@ -251,7 +251,7 @@ def test_the_chart_knows_no_empty_and_no_singular_component(covariance_type):
 
 
 @pytest.mark.parametrize("name", ["iris", "acidity", "faithful", "wine"])
-@pytest.mark.parametrize("reg_covar", [0, "auto", 0.1])
+@pytest.mark.parametrize("reg_covar", [0, "auto", pytest.param(0.1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("weighted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_objective_never_falls(covariance_type, name, reg_covar, weighted):
     X = DATA[name]
@@ -371,7 +371,7 @@ def test_the_default_is_plain_from_a_given_start_only(covariance_type):
     start = given_start(fit(X, covariance_type, max_iter=0))
 
     def trace(acceleration, **options):
-        return fit(X, covariance_type, acceleration=acceleration, tol=0, max_iter=30, **options).lower_bounds_
+        return fit(X, covariance_type, acceleration=acceleration, tol=0, max_iter=15, **options).lower_bounds_
 
     assert trace("auto") == trace("squarem") != trace(None)
     for given in (start, {"means_init": start["means_init"]}, {"weights_init": start["weights_init"]}):

@@ -252,9 +252,21 @@ def assert_same(ours, theirs, rtol):
         assert_allclose(one, other, rtol=rtol, atol=rtol * np.abs(other).max())
 
 
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(COMBINATIONS)
+def test_some_combinations(c):
+    check_combination(c)
+
+
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(COMBINATIONS)
-def test_combination(c):
+def test_many_combinations(c):
+    check_combination(c)
+
+
+def check_combination(c):
+    """Check the laws and the textbook's figures of one combination."""
     case, is_double = case_of(c), c.dtype == np.float64
     estimator = case.fit(N_ITER)
     trace = np.array(estimator.lower_bounds_)

@@ -25,7 +25,12 @@ from sklearn_em import GaussianMixtureEM
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPT = EXAMPLES / "em_vs_kmeans.py"
-PAGES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path != SCRIPT)
+LONG = {"em_vs_kmeans_notebook", "few_labels"}
+PAGES = [
+    pytest.param(path.stem, marks=pytest.mark.slow if path.stem in LONG else [])
+    for path in sorted(EXAMPLES.glob("*.py"))
+    if path != SCRIPT
+]
 COLOURS = [(0, 114, 178), (213, 94, 0), (0, 158, 115)]  # blue, vermilion, green
 
 # What a page printed, split into words line by line, and the pixels of its pictures.
@@ -233,6 +238,7 @@ def test_sensors_are_filled_in():
     assert float(lines[-1][-2]) == pytest.approx(90, abs=2)
 
 
+@pytest.mark.slow
 def test_ten_labels_are_worth_more_with_the_other_rows():
     lines, (picture,) = run_page("few_labels")
     without, ten, regression, neighbour, everything = (numbers(words, 3) for words in lines[1:6])
@@ -256,6 +262,7 @@ def test_each_m_step_goes_to_the_highest_point_of_the_bound():
     check_picture(picture, COLOURS)
 
 
+@pytest.mark.slow
 def test_em_wins_where_clusters_are_not_round_and_equal():
     lines = run_page("em_vs_kmeans_notebook").lines
     ari = {" ".join(words[:-2]): (float(words[-2]), float(words[-1])) for words in lines[1:5]}

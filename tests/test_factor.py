@@ -282,7 +282,7 @@ def test_a_feature_without_noise_stays_regular():
 
 
 @pytest.mark.parametrize("reg_covar", ["auto", 0.0, 0.3])
-@pytest.mark.parametrize("acceleration", [None, "squarem"])
+@pytest.mark.parametrize("acceleration", [pytest.param(None, marks=pytest.mark.slow), "squarem"])
 def test_objective_never_falls(factor, reg_covar, acceleration):
     X, _ = mixture_rows(200, 4, 3, separation=1.0)
     weight = np.random.default_rng(0).exponential(size=len(X))

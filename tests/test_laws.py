@@ -65,7 +65,7 @@ def problems(draw):
     return X, weight, K
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     problem=problems(),
     covariance_type=st.sampled_from(sorted(STRUCTURES)),
@@ -202,7 +202,7 @@ def test_weight_zero_removes_a_row_however_far(covariance_type):
 
 
 @pytest.mark.parametrize("init_params", INITS)
-@pytest.mark.parametrize("n_samples", [200, 12_000])
+@pytest.mark.parametrize("n_samples", [200, pytest.param(12_000, marks=pytest.mark.slow)])
 def test_row_order_does_not_matter(covariance_type, init_params, n_samples):
     X, _ = mixture_rows(n_samples, 2, 3)
     order = np.random.default_rng(0).permutation(len(X))
@@ -340,9 +340,12 @@ def test_given_start_is_the_first_entry_of_the_trace(covariance_type):
 
 
 DATA = sorted((Path(__file__).parent / "data").glob("*.csv"))
+QUICK = {"galaxies", "synth"}
 
 
-@pytest.mark.parametrize("path", DATA, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[] if path.stem in QUICK else pytest.mark.slow, id=path.stem) for path in DATA]
+)
 def test_default_fits_stop_near_their_limit(covariance_type, path):
     """All within 1e-4 nats per row here; benchmarks/stopping.py counts many more."""
     X = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)

@@ -2,7 +2,7 @@
 
 Three kinds of starts lead to a cell (structure, K) of the grid: where special cases of the structure ended at K, which
 are valid as they are, so that no structure ends below its special cases; the structure's own end at K - 1 with a
-component cut in two; and, for the strictest and the freest structures, partitions of the sample that all of these share.
+component cut in two; and, for the strictest and the freest structures, partitions of the sample that they all share.
 They race: after a few passes only the best go on.
 """
 
