@@ -235,7 +235,7 @@ def test_search_that_ends_below_goes_on_from_splits(distance, is_better):
     estimator = GaussianMixtureEM(init_params="random_from_data", max_iter=0, random_state=0)
     assert clone(estimator).set_params(n_components=2).fit(X).lower_bound_ < clone(estimator).fit(X).lower_bound_
     result = bootstrap_likelihood_ratio_test(estimator, X, n_bootstrap=1, random_state=0)
-    assert (result.statistic > 0) == is_better
+    assert result.statistic > 50 if is_better else result.statistic == 0
     assert (result.alternative.lower_bound_ > result.null.lower_bound_) == is_better
 
 
@@ -340,5 +340,5 @@ def test_wrong_arguments_are_refused():
     for n_bootstrap in 0, 1.5:
         with pytest.raises(ValueError, match=f"Invalid value for 'n_bootstrap': {n_bootstrap}; give the number of"):
             bootstrap_likelihood_ratio_test(estimator, X, n_bootstrap=n_bootstrap)
-    with pytest.raises(ValueError, match=r"sample_weight\[1\] is 0.5; .* how many times each row was, a whole number"):
+    with pytest.raises(ValueError, match=r"sample_weight\[1\] is 0.5; .* how often each row was, a whole number"):
         bootstrap_likelihood_ratio_test(estimator, X, sample_weight=np.r_[1, 0.5, np.ones(58)])

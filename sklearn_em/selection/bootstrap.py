@@ -164,7 +164,7 @@ def _counts(sample_weight: ArrayLike, n_samples: int) -> np.ndarray:
     if partial.size:
         raise ValueError(
             f"sample_weight[{partial[0]}] is {weight[partial[0]]:g}; the test simulates as many rows as were seen, so "
-            "give how many times each row was, a whole number."
+            "give how often each row was, a whole number."
         )
     return counts
 
@@ -177,7 +177,10 @@ def _compared(
     larger = clone(estimator).set_params(n_components=estimator.n_components + 1)
     alternative = clone(larger).fit(X, sample_weight=counts)
     if alternative.lower_bound_ < null.lower_bound_ - estimator.tol:
-        fits = [clone(larger).set_params(**start).fit(X, sample_weight=counts) for start in _splits(null)]
+        with warnings.catch_warnings():
+            # They are about fits of which at most one is kept.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fits = [clone(larger).set_params(**start).fit(X, sample_weight=counts) for start in _splits(null)]
         sound = [fit for fit in fits if not fit.diagnostics_.is_spurious.any()]
         alternative = max([alternative, *sound], key=lambda fit: fit.lower_bound_)
     log_ratios = alternative.score_samples(X) - null.score_samples(X)
