@@ -183,7 +183,7 @@ def _together(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | None)
                     structure,
                     options[structure],
                     [ends[one] for one in special_cases(structure, ends)],
-                    shared if is_extreme(structure, places) else {},
+                    shared if is_extreme(structure, places) else None,
                     StoppingRule(float(first.tol), int(first.max_iter)),
                     Squarem() if first._accelerates() else None,
                     rng.randint(2**31 - 1),

@@ -1,9 +1,10 @@
 """The fits of one structure for every number of components, each begun where others ended.
 
-Three kinds of starts lead to a cell (structure, K) of the grid: where special cases of the structure ended at K, which
-are valid as they are, so that no structure ends below its special cases; the structure's own end at K - 1 with a
-component cut in two; and, for the strictest and the freest structures, partitions of the sample that they all share.
-They race: after a few passes only the best go on.
+A structure begins where the best of its special cases ended with as many components, which is valid for it as it is,
+so that it cannot end below them. The strictest and the freest structures explore as well: they begin from partitions of
+the sample, which they share, and from their own end with one component less, with a component cut in two. Starts race:
+after a few passes only the best go on. Were all structures to explore, a grid would take twice as long, and hardly more
+cells would end in the best optimum known (on Iris 90 of 126 instead of 87).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -74,7 +75,7 @@ def chain(
     structure: Structure,
     options: Mapping[int, Options],
     special_cases: Iterable[Ends],
-    cells: Partitions,
+    cells: Partitions | None,
     stopping: StoppingRule,
     accelerator: Squarem[MixtureStatistics] | None,
     seed: int,
@@ -89,8 +90,8 @@ def chain(
         What the user says about the model, by the number of components.
     special_cases : iterable of mappings
         The ends of structures that are special cases of this one.
-    cells : mapping of int to list of Cells
-        Partitions to start from, by the number of components; empty to start from other ends alone.
+    cells : mapping of int to list of Cells, optional
+        Partitions to start from, by the number of components; without them the only starts are the special cases' ends.
     stopping : StoppingRule
     accelerator : Squarem, optional
     seed : int
@@ -111,12 +112,14 @@ def chain(
             makers = [partial(one_component, on_sample, setting.filled)]
         else:
             known = [end for others in special_cases if isinstance(end := others.get(K), End)]
-            makers += [partial(_under, structure, end.params) for end in known]
-            before = ends.get(K - 1)
-            if isinstance(before, End):
-                rng = np.random.RandomState([seed, K])
-                makers += grown(on_sample, setting.space, before.params, _SPLITS, rng)
-            makers += [partial(from_partition, on_sample, setting.space, one, Given()) for one in cells.get(K, [])]
+            if known:
+                best = max(known, key=lambda end: (not end.is_spurious, end.log_likelihood))
+                makers.append(partial(_under, structure, best.params))
+            if cells is not None:
+                makers += [partial(from_partition, on_sample, setting.space, one, Given()) for one in cells[K]]
+                if isinstance(before := ends.get(K - 1), End):
+                    rng = np.random.RandomState([seed, K])
+                    makers += grown(on_sample, setting.space, before.params, _SPLITS, rng)
         try:
             winner = _race(on_sample, makers, stopping, accelerator)
             if on_sample is not model:

@@ -37,9 +37,9 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
     """Gaussian mixture whose number of components and structure are chosen by an information criterion.
 
     All cells of the grid are fitted to the same rows, and the one with the lowest criterion is kept. They share work:
-    one look at the data, one set of k-means partitions; a cell begins where the special cases of its structure ended,
-    and where its structure ended with one component less, with a component cut in two. The best cell is fitted once
-    more, with all that `estimator` says, from where it ended.
+    one look at the data, one set of k-means partitions; a structure begins where its special cases ended, the strictest
+    and the freest also where they ended with one component less, with a component cut in two. The best cell is fitted
+    once more, with all that `estimator` says, from where it ended.
 
     Parameters
     ----------
