@@ -92,17 +92,16 @@ def test_every_task_begins_and_ends_within_its_parent(options):
     assert [context.task_id for context in starts] == list(range(len(mixture.starts_)))
     for start, record in zip(starts, mixture.starts_, strict=True):
         passes = [context.task_id for context in start][1:]
-        assert passes == list(range(len(passes)))
-        assert len(passes) <= record.n_iter
-        # What came before is the choice among candidates.
-        assert len(passes) == record.n_iter or mixture.max_iter > 15
+        # those that were given up ran on the sample only
+        assert passes == list(range(0 if record.status is Status.OUTRUN else record.n_iter))
 
 
 @pytest.mark.parametrize("options", [OPTIONS[name] for name in ("default", "noise", "factors")])
 def test_a_task_ends_with_the_mixture_as_if_the_fit_stopped_there(options):
     mixture, witness = watched(**options)
     plain = GaussianMixtureEM(3, random_state=0, **options).fit(X)
-    ends = [end for _, end in witness.of("end", "iteration")]
+    # passes by which the start was chosen are told later, when the mixtures they led to are gone
+    ends = [end for _, end in witness.of("end", "iteration") if end is not None]
     assert len(ends) > 2
     for end in ends:
         assert end.lower_bounds_ == mixture.lower_bounds_[: end.n_iter_ + 1]

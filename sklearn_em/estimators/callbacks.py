@@ -29,9 +29,10 @@ UNWATCHED = Tasks()
 class WatchedTasks(Tasks):
     """The tasks of a fit that callbacks watch.
 
-    A start is a task from its first full pass over the data, which the short runs that choose among candidates come
-    before, to its end; one that fails before is none. Each later pass is a task, with the estimator as it would be if
-    the fit stopped there.
+    A start is a task from where the short runs that choose among candidates have chosen it, to its end; one that fails
+    before is none. Each of its passes is a task, with the estimator as it would be if the fit stopped there. Those that
+    were made when it was one candidate among others are told all at once when it begins; where they led to but in the
+    last of them is not known any more.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any):
@@ -59,12 +60,15 @@ class WatchedTasks(Tasks):
     def reached(self, state: State, status: Status) -> bool:
         """End the pass that led here, and begin the next one if there is one."""
         self._here = cache(partial(self._attributes, state))
-        if self._start is None:
-            self._begin_start(self._estimator.max_iter - (len(state.trace) - 1))
         stop = self._end_pass(self._here)
+        if self._start is None:
+            self._begin_start(self._estimator.max_iter)
+            for n_more in reversed(range(len(state.trace) - 1)):
+                if not stop:
+                    self._begin_pass()
+                    stop = self._end_pass(None if n_more else self._here)
         if status is Status.RUNNING and not stop:
-            self._pass = self._start.subcontext("iteration")
-            self._begin(self._pass, self._here)
+            self._begin_pass()
         return stop
 
     def start_ends(self, record: StartRecord) -> bool:
@@ -83,6 +87,10 @@ class WatchedTasks(Tasks):
     def _begin_start(self, n_passes: int) -> None:
         self._start = self._fit.subcontext("start", task_id=self._number, max_subtasks=n_passes)
         self._begin(self._start, self._here)
+
+    def _begin_pass(self) -> None:
+        self._pass = self._start.subcontext("iteration")
+        self._begin(self._pass, self._here)
 
     def _end_pass(self, here: _Attributes) -> bool:
         ended, self._pass = self._pass, None

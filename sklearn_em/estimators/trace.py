@@ -56,11 +56,12 @@ class TraceCallback:
         except ValueError:
             # What it says of a log that is empty.
             logs = []
-        rows = [
-            (run, *entry)
-            for run, log in enumerate(logs)
-            for _, *entry in sorted(entry for task in log.data for entry in task["entries"])
-        ]
+        rows = []
+        for run, log in enumerate(logs):
+            entries = sorted(entry for task in log.data for entry in task["entries"])
+            # Where a start goes on from is told when it begins, and once more as the end of the pass that led there.
+            distinct = {entry[:-1]: entry for entry in reversed(entries)}
+            rows += [(run, *entry) for _, *entry in reversed(distinct.values())]
         return {name: np.array([row[i] for row in rows], dtype=kind) for i, (name, kind) in enumerate(_COLUMNS.items())}
 
     def setup(self, estimator: Any, context: Any) -> None:
