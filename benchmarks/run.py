@@ -16,6 +16,7 @@ import passes
 import prediction
 import report
 import search_quality
+import selection
 import small_fits
 import structures
 import threads
@@ -32,6 +33,7 @@ SECTIONS = {
     "gaps": gaps.tables,
     "memory": memory.tables,
     "search_quality": search_quality.tables,
+    "selection": selection.tables,
     "threads": threads.tables,
 }
 
