@@ -25,7 +25,7 @@ from sklearn_em import GaussianMixtureEM
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPT = EXAMPLES / "em_vs_kmeans.py"
-LONG = {"em_vs_kmeans_notebook", "few_labels"}
+LONG = {"em_vs_kmeans_notebook", "few_labels", "sensors", "structures"}
 PAGES = [
     pytest.param(path.stem, marks=pytest.mark.slow if path.stem in LONG else [])
     for path in sorted(EXAMPLES.glob("*.py"))
@@ -189,6 +189,7 @@ def test_wrong_data_is_argparse_error(monkeypatch, capsys, tmp_path, arguments):
     assert "two-gaussians" in message
 
 
+@pytest.mark.slow
 def test_structures_are_drawn_and_nested_ones_are_no_better():
     lines, (picture,) = run_page("structures")
     assert lines[0] == ["code", "name", "parameters", "log-likelihood", "BIC"]
@@ -227,6 +228,7 @@ def test_noise_is_found():
     check_picture(picture, COLOURS[:2])
 
 
+@pytest.mark.slow
 def test_sensors_are_filled_in():
     lines = run_page("sensors").lines
     mean, chained, one, three = (numbers(words, 7) for words in lines[2:6])

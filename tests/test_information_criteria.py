@@ -139,7 +139,7 @@ def test_criterion(criterion):
     ],
     ids=lambda estimator: str(estimator)[18:40],
 )
-@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("gaps", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_settings_of_the_estimator_hold(estimator, gaps):
     X = IRIS.copy()
     if gaps:

@@ -342,7 +342,9 @@ def test_common_axes_are_right_where_em_ends(dataset, covariance_type):
     assert_allclose(q, oracles.expected_log_likelihood(X, resp, *oracles.m_step(X, resp, covariance_type)), rtol=1e-8)
 
 
-@pytest.mark.parametrize(("record", "covariance_type"), cases(GRID["na"]))
+@pytest.mark.parametrize(
+    ("record", "covariance_type"), cases(GRID["na"], slow=lambda record: record["dataset"] == "wine")
+)
 @few_rows_are_fine
 def test_where_r_gives_nothing(record, covariance_type):
     # The likelihood has no maximum near by: that is said, or the regularisation makes one. All these models generalise
