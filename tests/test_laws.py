@@ -214,7 +214,9 @@ def test_row_order_does_not_matter(covariance_type, init_params, n_samples):
 # Law 5: equivariance under the structure's own group.
 
 
-@pytest.mark.parametrize("init_params", INITS)
+@pytest.mark.parametrize(
+    "init_params", [pytest.param(name, marks=[] if name == "kmeans" else pytest.mark.slow) for name in INITS]
+)
 @pytest.mark.parametrize("unit", [1e-150, 1e-8, 1e-4, 3.7, 1e8, 1e150])
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_units_and_offsets_do_not_matter(covariance_type, init_params, unit, offset):
