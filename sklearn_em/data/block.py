@@ -73,6 +73,11 @@ class ArraySource:
         return self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
 
     @property
+    def total_weight(self) -> float:
+        """The sum of weights, the number of rows where there are none."""
+        return float(self.n_rows if self.weight is None else self.weight.sum())
+
+    @property
     def kept_rows(self) -> np.ndarray:
         """The rows of positive weight."""
         return self.rows if self.weight is None or self.weight.all() else self.rows[self.weight > 0]

@@ -179,7 +179,7 @@ def _drawn(source: ArraySource, unit: np.ndarray, mean: np.ndarray, axes: np.nda
     if source.n_kept <= size:
         assert source.weight is not None
         return _taken(source, np.flatnonzero(source.weight)), True
-    weight = float(source.n_rows if source.weight is None else source.weight.sum())
+    weight = source.total_weight
     choices, share = _choices(source, unit, mean, axes, weight)
     if share == 1 and len(choices.place) <= size:
         return _taken(source, choices.place, choices.weight), True

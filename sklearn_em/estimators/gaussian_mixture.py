@@ -42,7 +42,7 @@ from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.estimators.summary import Summary, summarise
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
-from sklearn_em.mixture import MixtureParameters
+from sklearn_em.mixture import MixtureParameters, criteria
 from sklearn_em.mixture.imputation import conditional_draws, conditional_means
 from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
@@ -436,7 +436,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         aic : float
         """
         log_likelihood, _ = self._summed(X, sample_weight, Predictor.log_likelihood)
-        return -2 * log_likelihood + 2 * self._n_parameters()
+        return criteria.aic(log_likelihood, self._n_parameters())
 
     def bic(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the Bayesian information criterion on X; lower is better.
@@ -453,7 +453,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         bic : float
         """
         log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
-        return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
+        return criteria.bic(log_likelihood, self._n_parameters(), weight)
 
     def icl(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the integrated completed likelihood criterion on X; lower is better.
@@ -477,7 +477,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         likelihood", equation 11.
         """
         log_likelihood, weight = self._summed(X, sample_weight, Predictor.classification_log_likelihood)
-        return -2 * log_likelihood + self._n_parameters() * float(np.log(weight))
+        return criteria.bic(log_likelihood, self._n_parameters(), weight)
 
     def impute(
         self,
@@ -949,4 +949,4 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
         with Workers(self.n_jobs) as workers:
             total = what(Predictor(self._parameters(), workers, self._noise), source)
-        return total, float(source.n_rows if source.weight is None else source.weight.sum())
+        return total, source.total_weight

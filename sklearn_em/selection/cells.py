@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Self
 
@@ -19,7 +19,7 @@ from sklearn_em.estimators import GaussianMixtureEM
 from sklearn_em.estimators.checks import check_observed, check_sample_weight
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.covariance import Structure, structure_of
-from sklearn_em.mixture import MixtureParameters
+from sklearn_em.mixture import MixtureParameters, criteria
 from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.selection.chain import End, Ends, chain, partitions
@@ -45,8 +45,7 @@ class Data:
     ) -> Self:
         """Sum the weights of the checked rows."""
         source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
-        weight = len(rows) if source.weight is None else source.weight.sum()
-        return cls(X, sample_weight, known_labels, float(weight))
+        return cls(X, sample_weight, known_labels, source.total_weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +82,9 @@ class Cell:
     def criterion(self, name: str, weight: float) -> float:
         """Return "aic", "bic" or "icl" at this sum of weights."""
         if name == "aic":
-            return -2 * self.log_likelihood + 2 * self.n_parameters
+            return criteria.aic(self.log_likelihood, self.n_parameters)
         fit = self.log_likelihood if name == "bic" else self.classification_log_likelihood
-        return float(-2 * fit + self.n_parameters * np.log(weight))
+        return criteria.bic(fit, self.n_parameters, weight)
 
 
 def fitted(estimator: GaussianMixtureEM, data: Data, found: MixtureParameters | None = None) -> Cell:
@@ -197,11 +196,11 @@ def _together(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | None)
             end, shares = ends[structure][K], options[structure][K].proportions
             if isinstance(end, End):
                 n_free = n_parameters(structure, K, n_features, shares=shares, n_of_noise=n_of_noise)
-                cells[place] = _cell(end, n_free, setting.problem.scale, data.weight)
+                cells[place] = _cell(end, n_free, data.weight)
     return cells
 
 
-def _cell(end: End, n_free: int, scale: np.ndarray, weight: float) -> Cell:
+def _cell(end: End, n_free: int, weight: float) -> Cell:
     return Cell(
         end.log_likelihood * weight,
         end.classification_log_likelihood * weight,
@@ -210,5 +209,5 @@ def _cell(end: End, n_free: int, scale: np.ndarray, weight: float) -> Cell:
         end.status is Status.CONVERGED,
         end.is_spurious,
         end.seconds,
-        found=replace(end.params, gaussians=end.params.gaussians.rescale(1 / scale)),
+        found=end.found,
     )

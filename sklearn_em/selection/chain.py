@@ -14,16 +14,18 @@ from time import perf_counter
 
 import numpy as np
 
-from sklearn_em.em import DegenerateError, LoopState, Squarem, Status, StoppingRule, begin, run
+from sklearn_em.em import DegenerateError, Squarem, Status, StoppingRule, begin, run
+from sklearn_em.estimators.attributes import in_units_of_data
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts import METHODS, Given, one_component
 from sklearn_em.starts.candidates import from_partition
-from sklearn_em.starts.ends import Candidate, Judged
+from sklearn_em.starts.ends import Candidate, Judged, State, insert
 from sklearn_em.starts.growth import grown
 from sklearn_em.starts.identities import Cells
+from sklearn_em.starts.search import onward
 
 # How many candidates go on after how many passes.
 _RACE = ((4, 2), (10, 1))
@@ -41,6 +43,8 @@ class End:
     ----------
     params : MixtureParameters
         Scaled as the setting's problem says.
+    found : MixtureParameters
+        The same in the data's units.
     log_likelihood, classification_log_likelihood : float
         Per unit of weight, of the rows as they are; the latter with each row's most probable component.
     n_iter : int
@@ -50,6 +54,7 @@ class End:
     """
 
     params: MixtureParameters
+    found: MixtureParameters
     log_likelihood: float
     classification_log_likelihood: float
     n_iter: int
@@ -123,12 +128,12 @@ def chain(
         try:
             winner = _race(on_sample, makers, stopping, accelerator)
             if on_sample is not model:
-                state = begin(model, winner.run.params, accelerator)
+                state = onward(model, on_sample, winner.run, accelerator)
                 winner = Judged.of(model, run(model, state, stopping))
         except DegenerateError as error:
             ends[K] = str(error)
             continue
-        ends[K] = _end(setting, winner, begun)
+        ends[K] = _end(model, winner, begun)
     return ends
 
 
@@ -144,8 +149,7 @@ def _race(
 ) -> Judged:
     """Return the end of the best candidate; raise DegenerateError if none is valid."""
     failure = DegenerateError("No component can be split.")
-    field: list[Callable[[], LoopState[MixtureParameters, MixtureStatistics]]]
-    field = [partial(_begun, model, make, accelerator) for make in makers]
+    field: list[Callable[[], State]] = [partial(_begun, model, make, accelerator) for make in makers]
     for passes, n_left in (*_RACE, (stopping.max_iter, 1)):
         reached: list[Judged] = []
         for state in field:
@@ -154,35 +158,25 @@ def _race(
             except DegenerateError as error:
                 failure = error
                 continue
-            judged = Judged.of(model, end)
-            place = next((i for i, other in enumerate(reached) if judged.is_better(other)), len(reached))
-            reached.insert(place, judged)
+            insert(Judged.of(model, end), reached)
         if not reached:
             raise failure
-        field = [partial(_onward, judged) for judged in reached[:n_left]]
+        field = [partial(onward, model, model, judged.run, accelerator) for judged in reached[:n_left]]
     return reached[0]
 
 
-def _begun(
-    model: GaussianMixtureModel, make: Candidate, accelerator: Squarem[MixtureStatistics] | None
-) -> LoopState[MixtureParameters, MixtureStatistics]:
+def _begun(model: GaussianMixtureModel, make: Candidate, accelerator: Squarem[MixtureStatistics] | None) -> State:
     return begin(model, make(), accelerator)
 
 
-def _onward(judged: Judged) -> LoopState[MixtureParameters, MixtureStatistics]:
-    end = judged.run
-    return LoopState(end.params, end.statistics, end.trace, end.accelerator)
-
-
-def _end(setting: Setting, judged: Judged, begun: float) -> End:
-    params = judged.run.params
-    unscaled = replace(params, gaussians=params.gaussians.rescale(1 / setting.problem.scale))
-    predictor = Predictor(unscaled, setting.workers, setting.noise)
-    weight = setting.problem.weight
+def _end(model: GaussianMixtureModel, judged: Judged, begun: float) -> End:
+    found, noise = in_units_of_data(model, judged.run.params)
+    predictor, weight = Predictor(found, model.workers, noise), model.problem.weight
     return End(
-        params,
-        predictor.log_likelihood(setting.source) / weight,
-        predictor.classification_log_likelihood(setting.source) / weight,
+        judged.run.params,
+        found,
+        predictor.log_likelihood(model.source) / weight,
+        predictor.classification_log_likelihood(model.source) / weight,
         judged.run.n_iter,
         judged.run.status,
         judged.is_spurious,

@@ -77,6 +77,12 @@ class Judged:
         return self.run.objective > other.run.objective + BETTER
 
 
+def insert(judged: Judged, ranking: list[Judged]) -> None:
+    """Put an end in its place in a ranking, the best first; equals stay in the order in which they came."""
+    place = next((i for i, other in enumerate(ranking) if judged.is_better(other)), len(ranking))
+    ranking.insert(place, judged)
+
+
 class Neighbours:
     """Solutions one move away from the best one so far, after a few passes, the most promising first.
 
@@ -120,10 +126,7 @@ class Neighbours:
             except DegenerateError as error:
                 failure = error
                 continue
-            judged = Judged.of(self._on_sample, end)
-            # Stable, so that equals stay in the order of the proposals.
-            place = next((i for i, other in enumerate(ends) if judged.is_better(other)), len(ends))
-            ends.insert(place, judged)
+            insert(Judged.of(self._on_sample, end), ends)
         if not ends:
             raise failure
         return [judged.run for judged in ends]

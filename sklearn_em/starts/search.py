@@ -113,7 +113,7 @@ def _moved(
             return replace(end, trace=trace, status=Status.OUTRUN)
         passes = min(end.n_iter + _MORE_PASSES, stopping.max_iter)
         end = run(on_sample, LoopState(end.params, end.statistics, end.trace), replace(stopping, max_iter=passes))
-    return run(model, _onward(model, on_sample, end, accelerator), stopping, observer.reached)
+    return run(model, onward(model, on_sample, end, accelerator), stopping, observer.reached)
 
 
 def _first(
@@ -155,7 +155,7 @@ def _first(
         assert failure is not None
         raise failure
     if neighbours is not None and not _agreed(on_sample, ends, best):
-        state = _onward(on_sample, on_sample, best.run, accelerator)
+        state = onward(on_sample, on_sample, best.run, accelerator)
         best = Judged.of(on_sample, run(on_sample, state, stopping))
         for _ in range(_MOVES_PER_START):
             try:
@@ -165,7 +165,7 @@ def _first(
             judged = Judged.of(on_sample, end)
             if end.status is not Status.OUTRUN and judged.is_better(best):
                 best = judged
-    return _onward(model, on_sample, best.run, accelerator)
+    return onward(model, on_sample, best.run, accelerator)
 
 
 def _agreed(on_sample: GaussianMixtureModel, ends: list[Judged], best: Judged | None) -> bool:
@@ -176,7 +176,7 @@ def _agreed(on_sample: GaussianMixtureModel, ends: list[Judged], best: Judged | 
     return sum(abs(end.run.objective - best.run.objective) < near for end in ends) >= 2
 
 
-def _onward(
+def onward(
     model: GaussianMixtureModel,
     on_sample: GaussianMixtureModel,
     end: Run,
