@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from sklearn_em.data.block import ArraySource
+from sklearn_em.data.source import Source
 from sklearn_em.gaussian.covariance import Structure
 
 FLOATS = (np.float64, np.float32)
@@ -55,7 +55,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
     return weight
 
 
-def check_observed(source: ArraySource, n_components: int, is_weighted: bool) -> None:
+def check_observed(source: Source, n_components: int, is_weighted: bool) -> None:
     """Raise ValueError where there are fewer rows to go by than components, or a feature is never observed."""
     n_rows = source.n_kept
     if n_rows < n_components:
@@ -64,10 +64,7 @@ def check_observed(source: ArraySource, n_components: int, is_weighted: bool) ->
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_rows}{which}."
         )
-    if not source.has_gaps:
-        return
-    never = np.flatnonzero(np.isnan(source.kept_rows).all(axis=0)).tolist()
-    if never:
+    if never := np.flatnonzero(source.never_observed).tolist():
         raise ValueError(
             f"Features {never} of X are NaN in every row that counts; leave them out, nothing can be learnt of them."
         )

@@ -102,7 +102,7 @@ def fit_mixture(
         proposals = None
         if params is not None:
             starts = iter([[lambda: params]])
-        elif n_components == 1 and given.is_empty and source.evidence is None:
+        elif n_components == 1 and given.is_empty and not source.has_evidence:
             starts = repeat([partial(one_component, on_sample, setting.filled)])
         else:
             space = setting.space
@@ -113,7 +113,7 @@ def fit_mixture(
                 proposals = partial(moves, on_sample, space, rng=rng)
             if model.is_decided:
                 starts = iter([[partial(_decided, model, make)] for make in next(starts)])
-            elif source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
+            elif source.has_evidence and not _has_values_of_its_own(model) and given.is_empty:
                 blind = partial(unlabelled, on_sample, space, method, n_components, stopping, rng)
                 starts = _with_second(starts, blind)
             if found is not None and given.is_empty:
@@ -139,7 +139,7 @@ def fit_mixture(
 
 def _has_identities(model: GaussianMixtureModel) -> bool:
     """Whether components are not interchangeable."""
-    return model.source.evidence is not None or _has_values_of_its_own(model)
+    return model.source.has_evidence or _has_values_of_its_own(model)
 
 
 def _has_values_of_its_own(model: GaussianMixtureModel) -> bool:

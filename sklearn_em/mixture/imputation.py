@@ -9,9 +9,9 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import segments
 from sklearn_em.gaussian.missing import Gaps, precision_root
 from sklearn_em.mixture.e_step import responsibilities
-from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
+from sklearn_em.mixture.values import MixtureParameters
 
 
 @dataclass(frozen=True, eq=False)
