@@ -26,8 +26,20 @@ A = TypeVar("A", bound=Additive)
 What = Callable[["ArraySource", Workers], A]
 
 
-class Source(ABC):
-    """Rows that can be summed over.
+class Rows(ABC):
+    """Rows that can be summed over."""
+
+    def sum(self, what: What[A], workers: Workers) -> A:
+        """Return the sum of what all rows say, asked of one piece of them after the other."""
+        return self.of_sum(_itself, what, workers)
+
+    @abstractmethod
+    def of_sum(self, then: Callable[[A], T], what: What[A], workers: Workers) -> T:
+        """Return `then` of the sum of what all rows say, made where the rows are."""
+
+
+class Source(Rows):
+    """Rows of which is known what EM needs to begin.
 
     Attributes
     ----------
@@ -101,14 +113,6 @@ class Source(ABC):
     @abstractmethod
     def in_memory(self) -> bool:
         """Whether all rows are in memory."""
-
-    def sum(self, what: What[A], workers: Workers) -> A:
-        """Return the sum of what all rows say, asked of one piece of them after the other."""
-        return self.of_sum(_itself, what, workers)
-
-    @abstractmethod
-    def of_sum(self, then: Callable[[A], T], what: What[A], workers: Workers) -> T:
-        """Return `then` of the sum of what all rows say, made where the rows are."""
 
 
 def _itself(value: A) -> A:

@@ -34,6 +34,20 @@ def checked_numbers(array: Any, name: str, **options: Any) -> np.ndarray:
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
+    """Return the weights as float64 of shape (n_samples,), not all zero, or None if none were given."""
+    weight = checked_weight(sample_weight, n_samples)
+    if weight is not None:
+        check_some_weight(weight.max())
+    return weight
+
+
+def check_some_weight(most: float) -> None:
+    """Raise ValueError where all weights are zero."""
+    if most == 0:
+        raise ValueError("sample_weight is zero for every row; at least one weight must be positive.")
+
+
+def checked_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
     """Return the weights as float64 of shape (n_samples,), or None if none were given."""
     if sample_weight is None:
         return None
@@ -50,8 +64,6 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
         raise ValueError(
             f"sample_weight[{row}] is {weight[row]:g}; weights must be 0 (the row is left out) or positive."
         )
-    if not weight.any():
-        raise ValueError("sample_weight is zero for every row; at least one weight must be positive.")
     return weight
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from sklearn_em.data.block import ArraySource, Block, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.sample import power_of_two_near
-from sklearn_em.data.source import Source
+from sklearn_em.data.source import Rows
 from sklearn_em.gaussian.prepared import prepared
 from sklearn_em.mixture.e_step import log_density, log_likelihood, responsibilities
 from sklearn_em.mixture.noise import Noise
@@ -79,7 +79,7 @@ class Predictor:
         self.each_block(source, write)
         return out
 
-    def log_likelihood(self, source: Source) -> float:
+    def log_likelihood(self, source: Rows) -> float:
         """Return the weighted sum of the rows' log densities."""
         return source.sum(self._log_likelihood, self.workers)
 
@@ -88,9 +88,9 @@ class Predictor:
             top, norm = responsibilities(joint)
             return log_likelihood(top + shared, norm, block.weight)
 
-        return sum(replace(self, workers=workers).each_block(source, total))
+        return sum(self.by(workers).each_block(source, total))
 
-    def classification_log_likelihood(self, source: Source) -> float:
+    def classification_log_likelihood(self, source: Rows) -> float:
         """Return the weighted sum of the rows' log joint densities with their most probable components."""
         return source.sum(self._classification_log_likelihood, self.workers)
 
@@ -99,7 +99,11 @@ class Predictor:
             best = joint.max(axis=0) + shared
             return float(best.sum() if block.weight is None else best @ block.weight)
 
-        return sum(replace(self, workers=workers).each_block(source, total))
+        return sum(self.by(workers).each_block(source, total))
+
+    def by(self, workers: Workers) -> Self:
+        """Return the same with other workers."""
+        return replace(self, workers=workers)
 
     @property
     def _weights(self) -> np.ndarray:
