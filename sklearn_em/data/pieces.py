@@ -1,9 +1,10 @@
 """Rows that are not in memory as a whole: sums over pieces that come into memory one at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 
@@ -50,27 +51,26 @@ class StoredPieces(Rows):
         groups = [self.bounds[i : i + n] for i in range(0, len(self.bounds), n)]
 
         def of_group(group: tuple[tuple[int, int], ...]) -> A:
-            return reduce(add, (self._of_piece(what, start, stop) for start, stop in group))
+            return reduce(add, (self._of_piece(what, span) for span in group))
 
-        return then(reduce(add, workers.map(lambda: of_group, groups, _LARGE)))
+        return then(reduce(add, _in_turns(of_group, groups, workers)))
 
-    def each(self, what: Callable[[ArraySource, Workers], T], workers: Workers) -> Iterator[tuple[slice, T]]:
-        """Yield what each piece says, in order; no more of it is held than there are workers."""
+    def each(self, what: Callable[[ArraySource, Workers], T], workers: Workers) -> Iterator[T]:
+        """Yield what each piece says, in order."""
+        return _in_turns(partial(self._of_piece, what), self.bounds, workers)
 
-        def of_span(span: tuple[int, int]) -> T:
-            return self._of_piece(what, *span)
-
-        n = workers.n_threads
-        for i in range(0, len(self.bounds), n):
-            some = self.bounds[i : i + n]
-            values = workers.map(lambda: of_span, some, _LARGE)
-            yield from zip((slice(start, stop) for start, stop in some), values, strict=True)
-
-    def _of_piece(self, what: Callable[[ArraySource, Workers], T], start: int, stop: int) -> T:
+    def _of_piece(self, what: Callable[[ArraySource, Workers], T], span: tuple[int, int]) -> T:
         with Workers(1) as one:
-            result = what(self.read(start, stop), one)
-        self.release(start, stop)
+            result = what(self.read(*span), one)
+        self.release(*span)
         return result
+
+
+def _in_turns(function: Callable[[Any], T], tasks: Sequence[Any], workers: Workers) -> Iterator[T]:
+    """Yield the result of each task, in order; no more of them are held than there are workers."""
+    n = workers.n_threads
+    for i in range(0, len(tasks), n):
+        yield from workers.map(lambda: function, tasks[i : i + n], _LARGE)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.pieces import StoredPieces
+from sklearn_em.data.readers import release_pages
 from sklearn_em.mixture.prediction import Predictor
 
 # In memory or not.
@@ -32,8 +33,11 @@ def predicted(predictor: Predictor, what: Prediction, source: Rows, out: np.ndar
             out = np.empty((source.n_rows, *block.shape[1:]), dtype=block.dtype)
         elif begin == 0:
             _check_out(out, (source.n_rows, *block.shape[1:]), block.dtype)
-        out[begin : begin + len(block)] = block
-        begin += len(block)
+        end = begin + len(block)
+        out[begin:end] = block
+        if isinstance(out, np.memmap):
+            release_pages(out, begin, end)
+        begin = end
     assert out is not None
     return out
 
@@ -52,8 +56,7 @@ def _blocks(predictor: Predictor, what: Prediction, source: Rows) -> Iterator[np
     def of_piece(piece: ArraySource, workers: Workers) -> np.ndarray:
         return _in_type(what(predictor.by(workers), piece), piece)
 
-    for _, block in source.each(of_piece, predictor.workers):
-        yield block
+    yield from source.each(of_piece, predictor.workers)
 
 
 def _in_type(result: np.ndarray, source: ArraySource) -> np.ndarray:
