@@ -13,6 +13,7 @@ _ON_DEMAND: dict[str, str] = {
     "ConvergenceDisplay": "sklearn_em.display",
     "GaussianMixtureDisplay": "sklearn_em.display",
     "GaussianMixtureIC": "sklearn_em.selection",
+    "InconsistentVersionWarning": "sklearn_em.estimators.persistence",
     "SelectionDisplay": "sklearn_em.display",
     "TraceCallback": "sklearn_em.estimators.trace",
     "WholeSample": "sklearn_em.selection",

@@ -94,7 +94,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any], may_grow: bool) -
 def _change(name: str, before: Any, after: Any) -> str:
     if name == "start":
         return "the start (weights_init, means_init, precisions_init, or the last fit of a warm start) was another"
-    return f"{name} was {before!r} and is {after!r}"
+    return f"{name} was {before} and is {after}"
 
 
 def _named(random_state: int | np.random.RandomState | None) -> int | str | None:

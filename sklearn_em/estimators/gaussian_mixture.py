@@ -39,6 +39,7 @@ from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
+from sklearn_em.estimators.persistence import Stamped
 from sklearn_em.estimators.progress import Printer
 from sklearn_em.estimators.saving import Saving
 from sklearn_em.estimators.setting import Options, Setting
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 
-class GaussianMixtureEM(Watchable, DensityMixin, BaseEstimator):
+class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
     A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights, missing values (NaN), known labels,
