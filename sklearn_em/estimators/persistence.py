@@ -46,7 +46,8 @@ class Stamped:
     """What an estimator needs so that pickle, joblib and skops keep the version with it."""
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**super().__getstate__(), _STAMP: sklearn_em.__version__}  # type: ignore[misc]
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        state = state | {_STAMP: sklearn_em.__version__}
         return state | {name: plain(state[name]) for name, (plain, _) in _PLAIN.items() if name in state}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ class Saving:
         try:
             for writer in self._writers:
                 writer.write()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise interrupt from error
         raise interrupt
 
