@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_em.data.block import ArraySource
 from sklearn_em.estimators.options import GaussianMixturePrior
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.starts import Given
@@ -27,10 +28,12 @@ def of_fit(estimator: "GaussianMixtureEM", setting: Setting, options: Options, g
 def _of_data(setting: Setting) -> dict[str, Any]:
     """Return the figures that tell data apart, in the data's units."""
     problem, source = setting.problem, setting.source
-    scale, evidence = problem.scale, source.evidence
+    scale = problem.scale
+    # What is known of rows that are not in memory is known of those in the sample.
+    evidence = source.evidence if isinstance(source, ArraySource) else problem.sample.evidence
     return {
         "n_samples": source.n_rows,
-        "dtype": source.rows.dtype.name,
+        "dtype": source.dtype.name,
         "known_labels": None if evidence is None else _digest(evidence.keys),
         "weight": problem.weight * source.weight_unit,
         "low": problem.low / scale,
