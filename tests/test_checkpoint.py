@@ -114,6 +114,17 @@ def test_whatever_is_said_of_a_fit_it_goes_on(options, killed, path):
     check_it_goes_on(options, MANY, killed, path, at=[3])
 
 
+@pytest.fixture
+def stored(tmp_path):
+    rows = np.memmap(tmp_path / "rows.dat", dtype=float, mode="w+", shape=MANY.shape)
+    rows[:] = MANY
+    return rows
+
+
+def test_a_fit_of_stored_rows_goes_on(stored, killed, path):
+    check_it_goes_on({"n_components": 3, "random_state": 0, "max_iter": 25}, stored, killed, path, at=[3])
+
+
 @pytest.mark.parametrize("rows", [MANY.astype("f4"), with_gaps(MANY)], ids=["float32", "gaps"])
 def test_a_fit_of_any_rows_goes_on(rows, killed, path):
     check_it_goes_on({"n_components": 3, "random_state": 0, "max_iter": 25}, rows, killed, path, at=[3])
