@@ -3,10 +3,12 @@
 import errno
 import io
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
+import warnings
+import zipfile
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -257,73 +259,92 @@ def test_a_warm_start_goes_on_only_with_what_it_began_from(path):
 # Kills.
 
 
-CHILD = """
-import sys
-from hashlib import sha256
-from conftest import fitted_bits, mixture_rows
-from sklearn_em import Checkpoint, GaussianMixtureEM
-path, resumes, dies_at = sys.argv[1], sys.argv[2] == "True", int(sys.argv[3])
-rows, _ = mixture_rows(20_000, 3, 3, separation=1.0, seed=2)
-if dies_at:
-    import os, signal, zipfile
-    calls = 0
-    def dying(real):
+def fit_in_a_process_of_its_own(path, dies_at, connection):
+    """Begin a fit, or go on with it; die before the given step of writing, counted from 1, if there is one."""
+    rows, _ = mixture_rows(20_000, 3, 3, separation=1.0, seed=2)
+    n_steps = 0
+
+    def dying(step):
         def call(*args, **options):
-            global calls
-            calls += 1
-            if calls == dies_at:
+            nonlocal n_steps
+            n_steps += 1
+            if n_steps == dies_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return real(*args, **options)
+            return step(*args, **options)
+
         return call
-    # between any two arrays, before all of it is on the disk, and before it is in its place
-    zipfile.ZipFile.open, os.fsync, os.replace = dying(zipfile.ZipFile.open), dying(os.fsync), dying(os.replace)
-print("ready", flush=True)
-mixture = GaussianMixtureEM(3, covariance_type="VEV", n_init=2, tol=1e-9, max_iter=60, random_state=None)
-mixture.set_callbacks(Checkpoint(path, every=1)).fit(rows, resume_from=path if resumes else None)
-print(sha256(repr(fitted_bits(mixture)).encode()).hexdigest())
-"""
+
+    # Between any two arrays, before all of them are on the disk, and before they are in their place.
+    zipfile.ZipFile.open, os.fsync, os.replace = map(dying, (zipfile.ZipFile.open, os.fsync, os.replace))
+    warnings.simplefilter("ignore")
+    mixture = GaussianMixtureEM(3, covariance_type="VEV", n_init=2, tol=1e-9, max_iter=60, random_state=None)
+    mixture.set_callbacks(Checkpoint(path, every=1))
+    connection.send("ready")
+    mixture.fit(rows, resume_from=path if path.exists() else None)
+    connection.send(repr(fitted_bits(mixture)))
 
 
-def child(path, dies_at=0):
-    """Begin a fit, or go on with it, in a process of its own; return once the data are there."""
-    here = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(Path(sklearn_em.__file__).parents[1])])}
-    command = [sys.executable, "-W", "ignore", "-c", CHILD, str(path), str(path.exists()), str(dies_at)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
-    assert process.stdout.readline() == "ready\n"
-    return process
+@pytest.fixture
+def start(path, monkeypatch):
+    """Start such a process, and return it with its end of the line."""
+    roots = [str(Path(__file__).parent), str(Path(sklearn_em.__file__).parents[1])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(roots))
+    context = multiprocessing.get_context("forkserver")
+    if sys.platform == "linux":
+        # Elsewhere a linear algebra library may not bear to be forked.
+        context.set_forkserver_preload([__name__])
+
+    def start(dies_at=0):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=fit_in_a_process_of_its_own, args=(path, dies_at, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        assert ours.recv() == "ready"
+        return process, ours
+
+    return start
+
+
+def answer_of(process, line):
+    """What the fit has come to, or None if it was killed before."""
+    try:
+        answer = line.recv()
+    except (EOFError, OSError):
+        answer = None
+    process.join()
+    # One that is killed may have had its say.
+    assert process.exitcode == -signal.SIGKILL or (process.exitcode == 0 and answer is not None)
+    return answer
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX only")
-def test_a_process_killed_at_any_moment_goes_on_to_the_same_answer(path):
-    """Twenty-five kills; the first checkpoint of a fit, with its random numbers, is where every chain begins."""
-    first = child(path)
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
+def test_a_process_killed_at_any_moment_goes_on_to_the_same_answer(path, start):
+    """Thirty kills; the first checkpoint of a fit, with its random numbers, is where every chain of fits begins."""
+    first, _ = start()
     while not path.exists():
         sleep(0.001)
     first.kill()
-    first.communicate()
+    first.join()
     beginning = path.read_bytes()
     begun = perf_counter()
-    answer = child(path).communicate()[0]
+    answer = answer_of(*start())
     took = perf_counter() - begun
-    assert len(answer) == 65
-    rng = np.random.default_rng(0)
-    n_killed = 0
     path.write_bytes(beginning)
-    while n_killed < 25:
-        # every other one in the middle of a write
-        process = child(path, dies_at=int(rng.integers(1, 300)) if n_killed % 2 else 0)
+    rng, n_killed = np.random.default_rng(0), 0
+    while n_killed < 30:
+        # Every other one in the middle of a write.
+        process, line = start(dies_at=int(rng.integers(1, 300)) if n_killed % 2 else 0)
         if n_killed % 2 == 0:
             sleep(rng.uniform(0, 0.5 * took))
             process.kill()
-        printed, _ = process.communicate()
-        if process.returncode == -signal.SIGKILL and not printed:
+        ended = answer_of(process, line)
+        if ended is None:
             n_killed += 1
         else:
-            assert printed == answer
+            assert ended == answer
             path.write_bytes(beginning)
-    assert child(path).communicate()[0] == answer
+    assert answer_of(*start()) == answer
 
 
 # Files that are not this fit's.

@@ -881,7 +881,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
             setting = Setting.of(source, options, K, structure.one_scale, workers)
             rng = check_random_state(self.random_state)
             if saving is not None:
-                savers, rng = saving.begin(of_fit(self, setting, options, given), self.random_state)
+                savers, rng = saving.begin(partial(of_fit, self, setting, options, given), self.random_state)
                 observers = savers + observers
             if self.verbose:
                 observers.append(Printer(self.verbose_interval, self.verbose > 1))

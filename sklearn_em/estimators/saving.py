@@ -1,7 +1,7 @@
 """The checkpoints of one fit: the one it goes on from, and those it writes as it proceeds."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,14 +50,14 @@ class Saving:
         self._writers: list[_Writer] = []
 
     def begin(
-        self, fit: dict[str, Any], random_state: int | np.random.RandomState | None
+        self, fingerprint_of_fit: Callable[[], dict[str, Any]], random_state: int | np.random.RandomState | None
     ) -> tuple[list[Observer], np.random.RandomState]:
         """Return who is to look on, and what the fit draws from.
 
         Parameters
         ----------
-        fit : dict
-            Its data and settings; see `fingerprint`.
+        fingerprint_of_fit : callable
+            Returns its data and settings, asked for only where there are files; see `fingerprint`.
         random_state : int, RandomState instance or None
             The estimator's.
 
@@ -66,6 +66,10 @@ class Saving:
         ValueError
             If one of the files is of another fit.
         """
+        rng = check_random_state(random_state)
+        if not self._marks and self._resume_from is None:
+            return [self.journal], rng
+        fit = fingerprint_of_fit()
         for path, content in self._found.items():
             goes_on = path == self._resume_from
             if differs := fingerprint.difference(content["fit"], fit, may_grow=goes_on):
@@ -73,7 +77,6 @@ class Saving:
                     f"The checkpoint {str(path)!r} is of another fit: {differs}; give the same data and settings, or "
                     "another path."
                 )
-        rng = check_random_state(random_state)
         if self._resume_from is not None:
             found = self._found[self._resume_from]
             if random_state is None:
