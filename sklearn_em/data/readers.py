@@ -113,6 +113,8 @@ class BlockReader(Reader):
     ----------
     blocks : sequence
         Each a table or array of shape (b, p).
+    header : Any
+        With the columns of the blocks.
     lengths : list of int
         The numbers of their rows.
     """
@@ -123,12 +125,6 @@ class BlockReader(Reader):
         self._begins = [0, *accumulate(lengths)]
         self.n_rows = self._begins[-1]
         self._lock = threading.Lock()
-
-    @classmethod
-    def of(cls, blocks: Any) -> "BlockReader":
-        """Read all blocks once to see how long they are."""
-        lengths = [len(blocks[i]) for i in range(len(blocks))]
-        return cls(blocks, blocks[0], lengths)
 
     @property
     def bounds(self) -> tuple[tuple[int, int], ...]:
@@ -200,14 +196,11 @@ def reader_of(X: Any) -> Reader | None:
         return SlicedReader(X) if len(X.shape) == 2 else None
     if not hasattr(X, "__len__") or len(X) == 0 or hasattr(X, "__array__"):
         return None
-    n_dimensions = np.ndim(X[0])
-    if n_dimensions == 2 and not _is_nested_list(X[0]):
-        return BlockReader.of(X)
-    if n_dimensions == 1 and not isinstance(X, list | tuple):
-        return SlicedReader(X, (len(X), len(X[0])))
+    first = X[0]
+    if isinstance(X, list | tuple) and isinstance(first, list | tuple):
+        return None
+    if np.ndim(first) == 2:
+        return BlockReader(X, first, [len(first), *(len(X[i]) for i in range(1, len(X)))])
+    if np.ndim(first) == 1 and not isinstance(X, list | tuple):
+        return SlicedReader(X, (len(X), len(first)))
     return None
-
-
-def _is_nested_list(block: Any) -> bool:
-    # A list of lists of lists is one array of three dimensions, which nobody can read as rows.
-    return isinstance(block, list | tuple)

@@ -148,7 +148,7 @@ def fit_mixture(
         model = replace(model, terms=replace(model.terms, blur=wider))
         best, records = searched(model)
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
-    diagnostics = diagnose(model, best, records)
+    diagnostics = diagnose(replace(model, source=source), best, records)
     best = replace(best, params=in_units_of_data(model, best.params)[0])
     return Fitted(best, records, setting.noise, source.dtype, diagnostics)
 
