@@ -304,11 +304,14 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             The rows; float32 is read as it is, and computed with in float64. NaN is a missing value; a row with nothing
-            observed is left out.
+            observed is left out. Rows that are not in memory are read a piece at a time, in every pass anew: a memory
+            map, an HDF5 data set, a Zarr array or anything else with `shape` and slices; a sequence of blocks with
+            `len(X)` and `X[i]`; a data set of pyarrow.
         y : Ignored
             Present for the convention.
         sample_weight : array-like of shape (n_samples,), optional
-            The weight of each row: a weight of 2 is a repeated row, 0 a row left out.
+            The weight of each row: a weight of 2 is a repeated row, 0 a row left out. Like labels it may be anything
+            of which slices can be taken.
         known_labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
             The component of each row where it is known, -1 where it is not, `n_components` for noise. Or the
             plausibility of each component for each row, at least 0 and on any scale; 0 forbids. With noise it may have
