@@ -23,6 +23,11 @@ _RANK = 1e-10
 _GRID = 2.0**32
 
 
+def sample_size(n_components: int) -> int:
+    """Return how many rows are enough to start so many components from."""
+    return max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """Distinct rows in lexicographic order.
@@ -145,7 +150,7 @@ def draw_sample(
     is_whole : bool
         Whether it is all the rows.
     """
-    size = max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
+    size = sample_size(n_components)
     if source.n_kept <= size:
         kept = slice(None) if source.weight is None else np.flatnonzero(source.weight)
         return _taken(source, kept), True

@@ -42,12 +42,16 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The best end, its parameters in the data's units, a record of every start, and what was fitted with them."""
+    """The best end, its parameters in the data's units, a record of every start, and what was fitted with them.
+
+    `model` is scaled, and bound to the rows.
+    """
 
     run: Run
     records: list[StartRecord]
     noise: Noise | None
     diagnostics: Diagnostics
+    model: GaussianMixtureModel
 
 
 def fit_mixture(
@@ -134,7 +138,7 @@ def fit_mixture(
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
     diagnostics = diagnose(model, best, records)
     best = replace(best, params=in_units_of_data(model, best.params)[0])
-    return Fitted(best, records, setting.noise, diagnostics)
+    return Fitted(best, records, setting.noise, diagnostics, model)
 
 
 def _has_identities(model: GaussianMixtureModel) -> bool:

@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
+from sklearn_em.data.evidence import Evidence
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
-from sklearn_em.em import Squarem, StoppingRule
-from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
+from sklearn_em.em import Decay, Squarem, StoppingRule
+from sklearn_em.estimators.attributes import OF_A_RUN, OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
 from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, fit_tasks
 from sklearn_em.estimators.checks import (
     check_means,
@@ -39,6 +40,7 @@ from sklearn_em.estimators.option_checks import check_fixed, check_known_labels,
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.progress import Printer
 from sklearn_em.estimators.setting import Options, Setting
+from sklearn_em.estimators.stream import OF_A_STREAM, FirstRows, Stepwise, Stream
 from sklearn_em.estimators.summary import Summary, summarise
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
@@ -126,6 +128,11 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     n_jobs : int or None, default=None
         The number of threads; None uses as many as the linear algebra library would, -1 all. The result is the same
         to the last bit for any number.
+    forgetting : float or None, default=None
+        Only for `partial_fit`: the share that each new row (unit of weight) takes off the weight of all earlier ones,
+        between 0 and 1, however rows are cut into blocks. About the last `1 / forgetting` rows then decide, and the
+        mixture follows where they go. None forgets nothing but first guesses: it converges on a stream that stays as it
+        is.
 
     Attributes
     ----------
@@ -169,6 +176,10 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     diagnostics_ : Diagnostics
         Per component `mass`, `effective_sample_size`, `condition_number`, `smallest_relative_eigenvalue` and
         `certain_share`, the share of its mass that is certain; `n_failed_starts`, and why: `failures`.
+    n_samples_seen_ : int
+        Only after `partial_fit`: how many rows it was given.
+    n_steps_ : int
+        Only after `partial_fit`: how often it was called.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if the features of X have names.
@@ -225,6 +236,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
+        "forgetting": [Interval(Real, 0, 1, closed="neither"), None],
     }
 
     def __init__(
@@ -250,6 +262,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         verbose: int = 0,
         verbose_interval: int = 10,
         n_jobs: int | None = None,
+        forgetting: float | None = None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -271,6 +284,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
+        self.forgetting = forgetting
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -317,6 +331,25 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         with unchanged_on_error(self):
             self._fit(X, sample_weight, known_labels, tasks=tasks)
             tasks.fit_ends()
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Go on with another block of rows, by stepwise EM.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        self : GaussianMixtureEM
+        """
+        self._validate_params()
+        with unchanged_on_error(self):
+            self._partial_fit(X, sample_weight)
         return self
 
     def fit_predict(
@@ -789,25 +822,74 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         tasks: Tasks = UNWATCHED,
     ) -> None:
         rows, source = self._checked(X, sample_weight, known_labels)
-        structure, K, p = self._structure, self.n_components, rows.shape[1]
-        options, given = self._options(p), self._given(p)
         with Workers(self.n_jobs) as workers:
-            fitted = fit_mixture(
-                Setting.of(source, options, K, structure.one_scale, workers),
-                structure,
-                options,
-                n_components=K,
-                method=self.init_params,
-                given=given,
-                n_init=self.n_init,
-                rng=check_random_state(self.random_state),
-                stopping=StoppingRule(float(self.tol), int(self.max_iter)),
-                accelerator=Squarem() if self._accelerates() else None,
-                observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
-                found=found,
-            )
+            fitted = self._fitted(source, self._given(rows.shape[1]), workers, found, tasks)
         self._publish(fitted, rows.dtype)
         self._warn(fitted)
+
+    def _partial_fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
+        before = vars(self)
+        goes_on = "means_" in before
+        rows: np.ndarray = validate_data(
+            self, X, reset=not goes_on, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+        )
+        weight = check_sample_weight(sample_weight, len(rows))
+        dtype, counts = rows.dtype, (before.get("n_samples_seen_", 0), before.get("n_steps_", 0))
+        with Workers(self.n_jobs) as workers:
+            stream = self._stream_before(rows, workers)
+            stream = stream.absorbed(
+                rows,
+                np.ones(len(rows)) if weight is None else weight,
+                self.n_components,
+                Decay(self.forgetting),
+                workers,
+                self._fitted_to_weighted,
+            )
+        self._publish_parameters(stream.params, stream.noise, self.means_.dtype if goes_on else dtype)
+        self.lower_bound_ = stream.objective
+        self.n_samples_seen_, self.n_steps_ = counts[0] + len(rows), counts[1] + 1
+        self._stream = stream
+
+    def _stream_before(self, rows: np.ndarray, workers: Workers) -> Stream:
+        """Return what is known before a block, if only the parameters of a fit."""
+        attributes, p = vars(self), rows.shape[1]
+        if "means_" not in attributes:
+            return FirstRows(self._given_by_user(p), rows[:0], np.empty(0))
+        last = self._given_by_last(p, "partial_fit", "use `fit`, or a clone,")
+        if "_stream" in attributes:
+            return self._stream
+        if "diagnostics_" not in attributes:
+            return FirstRows(last, rows[:0], np.empty(0))
+        weight = float(self.diagnostics_.mass.sum()) / (1 - self.noise_weight_)
+        options, structure = self._options(p), self._structure
+        return Stepwise.after_parameters(self._parameters(), self._noise, weight, structure, options, workers)
+
+    def _fitted_to_weighted(self, rows: np.ndarray, weight: np.ndarray, given: Given, workers: Workers) -> Fitted:
+        return self._fitted(self._source(rows, weight, None), given, workers)
+
+    def _fitted(
+        self,
+        source: ArraySource,
+        given: Given,
+        workers: Workers,
+        found: MixtureParameters | None = None,
+        tasks: Tasks = UNWATCHED,
+    ) -> Fitted:
+        structure, K, options = self._structure, self.n_components, self._options(source.n_features)
+        return fit_mixture(
+            Setting.of(source, options, K, structure.one_scale, workers),
+            structure,
+            options,
+            n_components=K,
+            method=self.init_params,
+            given=given,
+            n_init=self.n_init,
+            rng=check_random_state(self.random_state),
+            stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+            accelerator=Squarem() if self._accelerates() else None,
+            observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
+            found=found,
+        )
 
     def _checked(
         self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None
@@ -818,14 +900,17 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         )
         weight = check_sample_weight(sample_weight, len(rows))
         evidence = check_known_labels(known_labels, len(rows), self.n_components, self.noise is not False)
-        unit = 1.0
+        return rows, self._source(rows, weight, evidence)
+
+    def _source(self, rows: np.ndarray, weight: np.ndarray | None, evidence: Evidence | None) -> ArraySource:
+        is_weighted, unit = weight is not None, 1.0
         if weight is not None and self.prior is None:
             # A power of two, so exact: weights of any size neither overflow nor underflow.
             unit = np.ldexp(1.0, np.frexp(weight.max())[1] - 1)
             weight = weight / unit
         source = source_of(rows, weight, evidence, unit)
-        check_observed(source, self.n_components, sample_weight is not None)
-        return rows, source
+        check_observed(source, self.n_components, is_weighted)
+        return source
 
     def _options(self, n_features: int) -> Options:
         """Return what the parameters say about the model beside its size."""
@@ -850,7 +935,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         self.diagnostics_ = fitted.diagnostics
 
     def _publish_parameters(self, params: MixtureParameters, noise: Noise | None, dtype: np.dtype) -> None:
-        for name in (*OF_SOME_MODELS, "_sampler"):
+        for name in (*OF_SOME_MODELS, *OF_A_RUN, *OF_A_STREAM, "_sampler"):
             self.__dict__.pop(name, None)
         self.__dict__.update(published(params, noise, dtype))
         self._noise = noise
@@ -884,22 +969,26 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
 
     def _given(self, n_features: int) -> Given:
         """Return what the user, or the last fit of a warm start, gives of the start, unscaled."""
-        structure, K = self._structure, self.n_components
         if self.warm_start and "means_" in vars(self):
-            expected = {"means_": (K, n_features), **structure.published_shapes(K, n_features)}
-            fitted = {name: vars(self)[name].shape for name in expected if name in vars(self)}
-            if fitted != expected:
-                what = " and ".join(f"whose {name.strip('_')} have shape {shape}" for name, shape in fitted.items())
-                need = " and ".join(f"{name} of shape {shape}" for name, shape in expected.items())
-                raise ValueError(
-                    f"warm_start=True goes on from the last fit, {what}, but n_components={K}, "
-                    f"n_features={n_features} and covariance_type={self.covariance_type!r} need {need}; set "
-                    "warm_start=False to start afresh."
-                )
-            params = self._parameters()
-            share = params.weights / params.weights.sum()
-            noise_weight = None if self._noise is None else params.noise_weight
-            return Given(share, params.gaussians.means, params.gaussians.precision_cholesky, noise_weight)
+            return self._given_by_last(n_features, "warm_start=True", "set warm_start=False")
+        return self._given_by_user(n_features)
+
+    def _given_by_last(self, n_features: int, what_goes_on: str, remedy: str) -> Given:
+        structure, K = self._structure, self.n_components
+        expected = {"means_": (K, n_features), **structure.published_shapes(K, n_features)}
+        fitted = {name: vars(self)[name].shape for name in expected if name in vars(self)}
+        if fitted != expected:
+            what = " and ".join(f"whose {name.strip('_')} have shape {shape}" for name, shape in fitted.items())
+            need = " and ".join(f"{name} of shape {shape}" for name, shape in expected.items())
+            raise ValueError(
+                f"{what_goes_on} goes on from the last fit, {what}, but n_components={K}, "
+                f"n_features={n_features} and covariance_type={self.covariance_type!r} need {need}; {remedy} to start "
+                "afresh."
+            )
+        return Given.of(self._parameters(), self._noise is not None)
+
+    def _given_by_user(self, n_features: int) -> Given:
+        structure, K = self._structure, self.n_components
         return Given(
             None if self.weights_init is None else check_weights(self.weights_init, K, "weights_init"),
             None if self.means_init is None else check_means(self.means_init, K, n_features),

@@ -73,6 +73,14 @@ class MixtureStatistics:
             self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood, self.noise + other.noise
         )
 
+    def scale(self, factor: float) -> Self:
+        """Return the statistics of the same rows with weights multiplied by `factor`."""
+        return type(self)(self.gaussian.scale(factor), self.log_likelihood * factor, self.noise * factor)
+
+    def move_to(self, other: Self) -> Self:
+        """Return the same statistics about the points of `other`."""
+        return replace(self, gaussian=self.gaussian.move_to(other.gaussian.reference))
+
 
 @dataclass(frozen=True, eq=False)
 class MixtureChart:
@@ -131,6 +139,8 @@ class GaussianMixtureModel:
         What besides the rows decides the mixing weights.
     noise : Noise, optional
         Scaled as the problem says.
+    total_is_known : bool
+        Whether the problem's total is that of the rows.
     """
 
     structure: Structure
@@ -140,6 +150,7 @@ class GaussianMixtureModel:
     workers: Workers
     proportions: Proportions = field(default_factory=Proportions)
     noise: Noise | None = None
+    total_is_known: bool = True
 
     def e_step(self, params: MixtureParameters) -> MixtureStatistics:
         """Sum the moments of all rows, weighted by responsibilities."""
@@ -178,12 +189,13 @@ class GaussianMixtureModel:
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return J, per unit of weight and in the data's own units."""
-        total = statistics.log_likelihood
-        if self.terms.prior is not None:
-            total += self.terms.prior.log_density(params.gaussians)
-        if self.proportions.concentration is not None:
-            total += self.proportions.log_prior(params.weights, None if self.noise is None else params.noise_weight)
-        return total / self.problem.weight + self._log_scale
+        return (statistics.log_likelihood + self.log_prior(params)) / self.problem.weight + self.log_scale
+
+    def log_prior(self, params: MixtureParameters) -> float:
+        """Return the log density of the priors."""
+        total = 0.0 if self.terms.prior is None else self.terms.prior.log_density(params.gaussians)
+        noise_weight = None if self.noise is None else params.noise_weight
+        return total + self.proportions.log_prior(params.weights, noise_weight)
 
     def chart(self, frame: MixtureStatistics) -> "MixtureChart | None":
         """Return coordinates of statistics in which `frame` is 0.
@@ -223,7 +235,8 @@ class GaussianMixtureModel:
         return spurious if self.terms.fixed is None else spurious & ~self.terms.fixed.is_covariance
 
     @cached_property
-    def _log_scale(self) -> float:
+    def log_scale(self) -> float:
+        """What is to be added to a mean log density of scaled rows, to have it in the data's own units."""
         # Scaling a feature by s multiplies densities by 1 / s, those of the rows in which it is observed.
         return float(self.problem.observed @ np.log(self.problem.scale))
 
@@ -237,7 +250,7 @@ class GaussianMixtureModel:
             patterns=source.patterns,
             blur=self.terms.blur_of_each,
             apart=apart,
-            total_is_known=noise is None,
+            total_is_known=noise is None and self.total_is_known,
         )
         K = densities.n_components
         partition = Partition.of(
