@@ -165,7 +165,8 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         acceleration that were undone included.
     lower_bound_ : float
         The objective at the fitted parameters, per unit of weight. Without prior and labels at most `score(X)`, and
-        equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior.
+        equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior. After `partial_fit` an
+        average, see there.
     lower_bounds_ : list of float
         The objective of the best start, beginning with the start itself: entry i is after i iterations.
     accelerated_steps_ : list of int
@@ -336,16 +337,63 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Go on with another block of rows, by stepwise EM.
 
+        The first rows, up to 8192 of them (or 128 per component, if that is more), are kept, and each call is a fit to
+        all of them so far, with a new search for the start where there are enough new ones. From then on only decayed
+        statistics are kept: a block is looked at once, or some times where it weighs much beside all before, and let
+        go. Scale, centre, `reg_covar="auto"`, the box of the noise, and a prior made from the data stay as they then
+        are.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            A block of any size; the first must have at least `n_components` rows. NaN is a missing value.
         y : Ignored
+            Present for the convention.
         sample_weight : array-like of shape (n_samples,), optional
-            As in `fit`.
+            The weight of each row: a weight of 2 is a repeated row, 0 a row left out.
 
         Returns
         -------
         self : GaussianMixtureEM
+            With the attributes that say the parameters, `n_samples_seen_`, `n_steps_` and `lower_bound_`: the average
+            objective of the rows, as decayed as they are, each at the parameters of the time when it was last looked
+            at. Attributes that tell how a fit went are gone.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, or if covariances are singular, which takes `reg_covar=0`.
+            Nothing is changed then.
+
+        See Also
+        --------
+        fit : Forgets all that came before.
+
+        Notes
+        -----
+        After `fit` it goes on from there: the fit stands for its rows. After `from_parameters` the parameters are where
+        the first fit starts, as `weights_init`, `means_init` and `precisions_init` are, and stand for no rows. While
+        first rows are kept, a new search may number the components anew.
+
+        When n rows have been seen, a new one counts as much as n^0.5 in statistics, so that first guesses are
+        forgotten; with `forgetting`, as much as any row in its time.
+
+        References
+        ----------
+        Cappe and Moulines (2009), "On-line expectation-maximization algorithm for latent data models", Journal of the
+        Royal Statistical Society B 71, section 2.3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> rng = np.random.default_rng(0)
+        >>> mixture = GaussianMixtureEM(2, random_state=0)
+        >>> for _ in range(20):
+        ...     block = rng.normal(size=(1000, 1)) + rng.choice([0, 10], size=(1000, 1))
+        ...     mixture = mixture.partial_fit(block)
+        >>> mixture.n_samples_seen_, sorted(mixture.means_[:, 0].round(1).tolist())
+        (20000, [0.0, 10.0])
         """
         self._validate_params()
         with unchanged_on_error(self):
@@ -861,8 +909,9 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         if "diagnostics_" not in attributes:
             return FirstRows(last, rows[:0], np.empty(0))
         weight = float(self.diagnostics_.mass.sum()) / (1 - self.noise_weight_)
-        options, structure = self._options(p), self._structure
-        return Stepwise.after_parameters(self._parameters(), self._noise, weight, structure, options, workers)
+        return Stepwise.after_parameters(
+            self._parameters(), self._noise, weight, self.lower_bound_, self._structure, self._options(p), workers
+        )
 
     def _fitted_to_weighted(self, rows: np.ndarray, weight: np.ndarray, given: Given, workers: Workers) -> Fitted:
         return self._fitted(self._source(rows, weight, None), given, workers)

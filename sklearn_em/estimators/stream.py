@@ -19,6 +19,8 @@ from sklearn_em.mixture.sampling import draw
 from sklearn_em.mixture.stream import StreamedMixture, frame_of, statistics_of
 from sklearn_em.starts import Given
 
+# Earlier rows that weigh less than this beside the new ones are as good as gone, and weights below are hard to sum.
+_LEAST = 1e-9
 # What the estimator says of its stream.
 OF_A_STREAM = ("n_samples_seen_", "n_steps_", "_stream")
 
@@ -76,8 +78,10 @@ class FirstRows:
         counts = (weight > 0) & ~np.isnan(rows).all(axis=1)
         if self.fitted is not None and not counts.any():
             return self
+        new = weight[counts]
+        past = self.weight * decay.past(float(new.sum()))
+        weight = np.concatenate([np.maximum(past, _LEAST * new.mean()) if past.size else past, new])
         rows = np.concatenate([self.rows, rows[counts]])
-        weight = np.concatenate([decay.past(float(weight[counts].sum())) * self.weight, weight[counts]])
         if len(rows) < n_components:
             raise ValueError(
                 f"The first block has {len(rows)} rows that count, fewer than n_components = {n_components}; give a "
@@ -121,11 +125,12 @@ class Stepwise:
         params: MixtureParameters,
         noise: Noise | None,
         weight: float,
+        objective: float,
         structure: Structure,
         options: Options,
         workers: Workers,
     ) -> Self:
-        """Go on from parameters and noise, in the data's units, that stand for rows of this weight.
+        """Go on from parameters and noise, in the data's units, of rows of this weight with this objective.
 
         What else a frame needs to know of these rows, their scale above all, is that of rows drawn from the mixture.
         """
@@ -134,7 +139,7 @@ class Stepwise:
         setting = Setting.of(source_of(rows), replace(options, noise=False), K, structure.one_scale, workers)
         model = replace(setting, noise=noise).model(structure, options, K)
         scaled = _rescaled(params, model)
-        return cls(frame_of(model), StreamState(scaled, statistics_of(model, scaled, weight), weight))
+        return cls(frame_of(model), StreamState(scaled, statistics_of(model, scaled, weight, objective), weight))
 
     def absorbed(
         self, rows: np.ndarray, weight: np.ndarray, n_components: int, decay: Decay, workers: Workers, fit: Fit

@@ -55,10 +55,12 @@ class StreamedMixture:
         return float((statistics.log_likelihood + self.model.log_prior(params)) / weight)
 
 
-def statistics_of(model: GaussianMixtureModel, params: MixtureParameters, weight: float) -> MixtureStatistics:
-    """Return the statistics that rows of this weight would have if `params` were all there is to say about them.
+def statistics_of(
+    model: GaussianMixtureModel, params: MixtureParameters, weight: float, objective: float
+) -> MixtureStatistics:
+    """Return the statistics of rows of this weight of which `params` are the fit, with this objective.
 
-    Without a prior, the M-step leads back to `params`. The rows' likelihood is not known, and counts as 0.
+    Without a prior, the M-step leads back to `params`.
     """
     gaussians = params.gaussians
     structure, p = gaussians.structure, gaussians.n_features
@@ -68,4 +70,5 @@ def statistics_of(model: GaussianMixtureModel, params: MixtureParameters, weight
     scatter = moments.packed(moments.of_matrices(matrices - np.diag(model.terms.blur))) * mass[:, None]
     sums = np.concatenate([mass[:, None], scatter, np.zeros_like(gaussians.means)], axis=1).T
     gaussian = GaussianStatistics(moments, sums, gaussians.means)
-    return MixtureStatistics(gaussian, 0.0, weight * params.noise_weight)
+    log_likelihood = weight * objective - model.log_prior(params)
+    return MixtureStatistics(gaussian, log_likelihood, weight * params.noise_weight)
