@@ -41,13 +41,13 @@ def begun():
 
 @few_rows_are_fine
 @pytest.mark.parametrize("is_given", [True, False])
-@pytest.mark.parametrize("n_components", [1, 2, 3, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_components", [2, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 3, 5))])
 @pytest.mark.parametrize("name", ["iris", "faithful", "diabetes", "wine", "galaxies", "acidity", "synth"])
 def test_two_epochs_on_real_data(name, n_components, is_given):
     X = np.loadtxt(DATA / f"{name}.csv", delimiter=",", skiprows=1, ndmin=2)
     X = np.random.default_rng(n_components).permutation(X)
     start = {"means_init": X[:n_components]} if is_given else {}
-    for covariance_type, n_blocks in [("full", 7), ("diag", 3)]:
+    for covariance_type, n_blocks in [("full", 5), ("diag", 3)]:
         mixture = GaussianMixtureEM(n_components, covariance_type=covariance_type, random_state=0, **start)
         in_blocks = stream(clone(mixture), X, n_blocks)
         assert in_blocks.score(X) > mixture.fit(X).score(X) - 0.01
@@ -57,7 +57,7 @@ def test_two_epochs_on_real_data(name, n_components, is_given):
 def test_two_epochs_of_sorted_rows(covariance_type):
     X = np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1)
     mixture = GaussianMixtureEM(3, covariance_type=covariance_type, random_state=0)
-    in_blocks = stream(clone(mixture), X, 5)
+    in_blocks = stream(clone(mixture), X, 3)
     assert in_blocks.score(X) > mixture.fit(X).score(X) - 0.01
 
 
@@ -175,7 +175,7 @@ def moving(n_blocks, length, speed):
         yield middle[rng.integers(2, size=length)] + rng.normal(size=(length, 2)), middle
 
 
-@pytest.mark.parametrize(("n_blocks", "length"), [(120, 200), (30, 100)], ids=["statistics", "first rows"])
+@pytest.mark.parametrize(("n_blocks", "length"), [(60, 400), (15, 200)], ids=["statistics", "first rows"])
 def test_forgetting_follows_a_moving_mixture(n_blocks, length):
     follows, lags = (GaussianMixtureEM(2, forgetting=f, random_state=0) for f in (0.002, None))
     blocks, middles = zip(*moving(n_blocks, length, 6 / n_blocks), strict=True)
@@ -192,7 +192,7 @@ def test_forgetting_follows_a_moving_mixture(n_blocks, length):
 @pytest.mark.parametrize("forgetting", [0.1, 0.9])
 def test_short_memories_are_no_harm(forgetting):
     mixture = GaussianMixtureEM(2, forgetting=forgetting, prior="auto", random_state=0)
-    blocks, middles = zip(*moving(100, 100, 0.01), strict=True)
+    blocks, middles = zip(*moving(30, 300, 0.02), strict=True)
     for block in blocks:
         mixture.partial_fit(block)
     assert abs(np.sort(mixture.means_[:, 0]) - middles[-1][:, 0]).max() < 1
