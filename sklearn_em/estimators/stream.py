@@ -19,6 +19,9 @@ from sklearn_em.mixture.sampling import draw
 from sklearn_em.mixture.stream import StreamedMixture, frame_of, statistics_of
 from sklearn_em.starts import Given
 
+# After a search among n of the N first rows the next is due with n^2 / (_EAGERNESS N) more: few rows cost little, and
+# their best optimum soon is another.
+_EAGERNESS = 4
 # Earlier rows that weigh less than this beside the new ones are as good as gone, and weights below are hard to sum.
 _LEAST = 1e-9
 # What the estimator says of its stream.
@@ -88,7 +91,8 @@ class FirstRows:
                 "larger first block."
             )
         enough = sample_size(n_components)
-        is_search = len(rows) >= min(self.n_searched * (1 + self.n_searched / enough), enough)
+        due = self.n_searched + self.n_searched**2 / (_EAGERNESS * enough)
+        is_search = len(rows) >= min(due, enough)
         given = self.start if is_search else Given.of(self.params, self.noise is not None)
         fitted = fit(rows, weight, given, workers)
         if len(rows) >= enough:
