@@ -1,6 +1,6 @@
 """Some rows with their weights, and how data are cut into such blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
@@ -8,6 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_em.data.evidence import Evidence, Places
+from sklearn_em.data.executors import Workers
+from sklearn_em.data.source import A, Source, T, What
 
 # A worker's buffers for one block: 2^19 numbers are 4 MiB. In shorter blocks, which would fit the level-2 cache whole,
 # two threads mostly wait for each other: every call of NumPy gives the interpreter's lock away and takes it back.
@@ -17,6 +19,8 @@ _SHORTEST, _LONGEST = 192, 2**15
 _SHARES = 4
 # Blocks are summed in at most this many groups, whose sums are then added in order.
 _MOST_GROUPS = 32
+# So many rows show where the data lie.
+_SOME_ROWS = 64
 # All groups' sums together: 2^22 numbers of 8 bytes are 32 MiB.
 _MOST_NUMBERS_IN_SUMS = 2**22
 
@@ -44,7 +48,7 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySource:
+class ArraySource(Source):
     """Complete rows in an array or memory map, never copied as a whole, with what is known of them.
 
     Attributes
@@ -62,6 +66,14 @@ class ArraySource:
     evidence: Evidence | None = None
     weight_unit: float = 1.0
 
+    in_memory = True
+    extent = None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the numbers in the rows."""
+        return self.rows.dtype
+
     @property
     def n_rows(self) -> int:
         """The number of rows, those of weight 0 included."""
@@ -71,6 +83,11 @@ class ArraySource:
     def n_kept(self) -> int:
         """The number of rows of positive weight."""
         return self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
+
+    @property
+    def n_features(self) -> int:
+        """The number of columns."""
+        return self.rows.shape[1]
 
     @property
     def total_weight(self) -> float:
@@ -83,19 +100,48 @@ class ArraySource:
         return self.rows if self.weight is None or self.weight.all() else self.rows[self.weight > 0]
 
     @property
-    def n_features(self) -> int:
-        """The number of columns."""
-        return self.rows.shape[1]
+    def has_gaps(self) -> bool:
+        """Whether the rows are treated as such with missing values."""
+        return self.patterns is not None
 
     @property
-    def has_gaps(self) -> bool:
-        """Whether values are missing."""
-        return self.patterns is not None
+    def lacks_values(self) -> bool:
+        """Whether a row of positive weight has missing values."""
+        return self.has_gaps and bool(np.isnan(self.kept_rows).any())
+
+    @property
+    def never_observed(self) -> np.ndarray:
+        """Which features are missing in every row of positive weight, (p,) of bool."""
+        return np.isnan(self.kept_rows).all(axis=0) if self.has_gaps else np.zeros(self.n_features, dtype=bool)
 
     @property
     def patterns(self) -> np.ndarray | None:
         """Which features are missing, in every way that occurs, (P, p) of bool; None where none ever is."""
         return None
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether something is known of where rows came from."""
+        return self.evidence is not None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the components of all rows are known, and the rows complete."""
+        return self.evidence is not None and not self.has_gaps and self.evidence.is_decisive
+
+    @property
+    def some_rows(self) -> np.ndarray:
+        """A few rows (m, p) of positive weight from everywhere, at least one."""
+        spread = slice(None, None, max(1, self.n_rows // _SOME_ROWS))
+        if self.weight is None:
+            return self.rows[spread]
+        weighty = self.weight[spread] > 0
+        # One row will do where all of these were left out.
+        return self.rows[spread][weighty] if weighty.any() else self.rows[[self.weight.argmax()]]
+
+    def of_sum(self, then: Callable[[A], T], what: What[A], workers: Workers) -> T:
+        """Return `then` of what the rows say."""
+        return then(what(self, workers))
 
     def block(self, start: int, stop: int) -> Block:
         """Return a view of the rows from `start` to `stop`."""

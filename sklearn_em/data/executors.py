@@ -94,6 +94,12 @@ class Workers:
             self._pool.shutdown()
             self._pool = None
 
+    @property
+    def n_threads(self) -> int:
+        """How many tasks run at once."""
+        self._start()
+        return self._n_threads
+
     def map(self, make_worker: Callable[[], Callable[[Any], T]], tasks: Iterable[Any], size: int) -> list[T]:
         """Return the result of each task.
 

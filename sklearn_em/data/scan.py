@@ -1,14 +1,17 @@
 """The one look at the data before EM: where they lie, how wide they are, and a sample to start from."""
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
+from operator import add
 from typing import Self
 
 import numpy as np
 
 from sklearn_em.data.block import ArraySource, Partition
+from sklearn_em.data.draw import draw_sample
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.sample import Sample, draw_sample
+from sklearn_em.data.sample import Sample, power_of_two_near
+from sklearn_em.data.source import Source
 
 # The interquartile range of a Gaussian in standard deviations.
 _INTERQUARTILE_RANGE = 1.3489795003921634
@@ -82,12 +85,6 @@ class Problem:
         )
 
 
-def power_of_two_near(spread: np.ndarray) -> np.ndarray:
-    """Return powers of two, within the range of normal numbers, that bring `spread` to between 1 and 2."""
-    exponent = np.frexp(spread)[1] - 1
-    return np.ldexp(1.0, np.clip(-exponent, -1000, 1000))
-
-
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
     """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
     order = np.argsort(values, axis=0, kind="stable")
@@ -99,28 +96,27 @@ def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[flo
     return [values[order[np.argmax(share >= level * 2.0**40, axis=0), columns], columns] for level in levels]
 
 
-def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Workers) -> Problem:
+def scan(source: Source, n_components: int, one_scale: bool, workers: Workers) -> Problem:
     """Look at the data once before EM.
 
     Parameters
     ----------
-    source : ArraySource
+    source : Source
     n_components : int
         How many components the sample is to start.
     one_scale : bool
         Whether all features are to be scaled alike, as structures that know only rotations need it.
     workers : Workers
     """
-    n, p = source.n_rows, source.n_features
-    partition = Partition.of(n, 3 * p)
     low, high = box(source, workers)
     unit = power_of_two_near(np.maximum(high - low, np.maximum(abs(low), abs(high)) * _CONSTANT))
     # The mean is kept as a difference from a point near it: at a large offset its own digits would not do.
-    about = _typical_row(source) * unit
-    weight, observed, shift, scatter = _moments(source, partition, unit, about, workers)
+    about = np.array([_median_of_observed(column) for column in source.some_rows.T.astype(float)]) * unit
+    sums = source.sum(partial(_Sums.of, unit=unit, about=about), workers)
+    weight, (observed, shift, scatter) = sums.weight, sums.moments()
     spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
 
-    sample, is_whole = draw_sample(source, unit, about + shift, scatter, weight, n_components)
+    sample, is_whole = draw_sample(source, unit, about + shift, scatter, weight, n_components, workers)
     lower, centre, upper = weighted_quantiles(sample.rows, sample.weight, (0.25, 0.5, 0.75))
     robust = (upper - lower) / _INTERQUARTILE_RANGE
     robust = np.where(robust > 0, np.minimum(robust, spread), spread)
@@ -129,7 +125,7 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     robust = np.where(constant, 1.0, robust)
     scale = power_of_two_near(robust)
     if one_scale:
-        scale = np.full(p, scale[~constant].min(initial=np.inf) if not constant.all() else 1.0)
+        scale = np.full_like(scale, scale[~constant].min(initial=np.inf) if not constant.all() else 1.0)
 
     ratio = scale / unit
     shift = (about - centre * unit + shift) * ratio
@@ -154,23 +150,42 @@ def scan(source: ArraySource, n_components: int, one_scale: bool, workers: Worke
     )
 
 
-def box(source: ArraySource, workers: Workers, axes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def box(source: Source, workers: Workers, axes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and the largest value of each feature, or along each column of `axes` (p, p)."""
-    partition = Partition.of(source.n_rows, 3 * source.n_features)
-    # fmin leaves missing values out, and takes longer.
-    least, most = (np.fmin, np.fmax) if source.has_gaps else (np.minimum, np.maximum)
+    if axes is None and source.extent is not None:
+        return source.extent
+    extent = source.sum(partial(Extent.of, axes=axes), workers)
+    return extent.low, extent.high
 
-    def of_group(start: int) -> tuple[np.ndarray, np.ndarray]:
-        low, high = np.full(source.n_features, np.inf), np.full(source.n_features, -np.inf)
-        for span in partition.blocks(start):
-            rows = _kept(source, *span)
-            rows = rows if axes is None else rows @ axes
-            least(low, least.reduce(rows, axis=0, initial=np.inf), out=low)
-            most(high, most.reduce(rows, axis=0, initial=-np.inf), out=high)
-        return low, high
 
-    lows, highs = zip(*workers.map(lambda: of_group, partition.groups, 0), strict=True)
-    return np.min(lows, axis=0), np.max(highs, axis=0)
+@dataclass(frozen=True, eq=False)
+class Extent:
+    """The smallest and the largest values (p,)."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    @staticmethod
+    def of(source: ArraySource, workers: Workers, axes: np.ndarray | None = None) -> "Extent":
+        """Look at rows, along the columns of `axes` (p, p) if there are any."""
+        partition = Partition.of(source.n_rows, 3 * source.n_features)
+        # fmin leaves missing values out, and takes longer.
+        least, most = (np.fmin, np.fmax) if source.has_gaps else (np.minimum, np.maximum)
+
+        def of_group(start: int) -> "Extent":
+            low, high = np.full(source.n_features, np.inf), np.full(source.n_features, -np.inf)
+            for span in partition.blocks(start):
+                rows = _kept(source, *span)
+                rows = rows if axes is None else rows @ axes
+                least(low, least.reduce(rows, axis=0, initial=np.inf), out=low)
+                most(high, most.reduce(rows, axis=0, initial=-np.inf), out=high)
+            return Extent(low, high)
+
+        return reduce(add, workers.map(lambda: of_group, partition.groups, 0))
+
+    def __add__(self, other: "Extent") -> "Extent":
+        """Take the further ends of both."""
+        return Extent(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
 def _kept(source: ArraySource, start: int, stop: int) -> np.ndarray:
@@ -181,68 +196,76 @@ def _kept(source: ArraySource, start: int, stop: int) -> np.ndarray:
     return rows[weight > 0]
 
 
-def _typical_row(source: ArraySource) -> np.ndarray:
-    """Return the median of some rows: close enough to the bulk that sums about it keep their digits."""
-    spread = slice(None, None, max(1, source.n_rows // 64))
-    rows = source.rows[spread]
-    if source.weight is not None:
-        weighty = source.weight[spread] > 0
-        # One row will do where all of these were left out.
-        rows = rows[weighty] if weighty.any() else source.rows[[source.weight.argmax()]]
-    if source.has_gaps:
-        return np.array([_median_of_observed(column) for column in rows.T.astype(float)])
-    return np.median(rows.astype(float), axis=0)
-
-
 def _median_of_observed(column: np.ndarray) -> float:
     observed = column[~np.isnan(column)]
     return float(np.median(observed)) if len(observed) else 0.0
 
 
-def _moments(
-    source: ArraySource, partition: Partition, unit: np.ndarray, about: np.ndarray, workers: Workers
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the moments of rows times `unit`.
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over rows times a unit, about a point.
 
-    Returns
-    -------
+    Attributes
+    ----------
     weight : float
         The sum of weights.
-    observed : ndarray of shape (p,)
-        The share of the weight with which each feature is observed.
-    shift : ndarray of shape (p,)
-        The mean less `about`.
-    scatter : ndarray of shape (p, p)
-        About the mean; with gaps, of rows with the mean in them, brought to the variances of what is observed.
+    products : ndarray of shape (p + o, p + o)
+        The products of the features, 0 where missing, and of ones where they are not; one row of ones where none is.
+    about : ndarray of shape (p,)
     """
-    p = source.n_features
-    # Beside the features, which are 0 where missing, ones where they are not; one row of ones where none is.
-    n_ones = p if source.has_gaps else 1
 
-    def of_group(start: int) -> tuple[float, np.ndarray]:
-        total, sums = 0.0, np.zeros((p + n_ones, p + n_ones))
-        for first, stop in partition.blocks(start):
-            rows = source.rows[first:stop]
-            weight = None if source.weight is None else source.weight[first:stop]
-            z = np.ones((p + n_ones, len(rows)))
-            np.multiply(rows.T, unit[:, None], out=z[:p])
-            z[:p] -= about[:, None]
-            if source.has_gaps:
-                missing = np.isnan(z[:p])
-                z[:p][missing] = z[p:][missing] = 0.0
-            sums += (z if weight is None else z * weight) @ z.T
-            total += len(rows) if weight is None else float(weight.sum())
-        return total, sums
+    weight: float
+    products: np.ndarray
+    about: np.ndarray
 
-    groups = workers.map(lambda: of_group, partition.groups, source.n_rows * (p + n_ones) ** 2)
-    weight, sums = sum(group[0] for group in groups), reduce(np.add, [group[1] for group in groups])
-    counts, first = sums[p:, p:], sums[:p, p:]
-    if not source.has_gaps:
-        shift = first[:, 0] / counts[0, 0]
-        scatter = sums[:p, :p] - counts[0, 0] * shift[:, None] * shift
-        return weight, np.ones(p), shift, (scatter + scatter.T) / 2
-    observed = np.where(counts.diagonal() > 0, counts.diagonal(), 1.0)
-    shift = first.diagonal() / observed
-    scatter = sums[:p, :p] - first * shift - (first * shift).T + counts * shift[:, None] * shift
-    grown = np.sqrt(weight / observed)
-    return weight, counts.diagonal() / weight, shift, (scatter + scatter.T) / 2 * grown[:, None] * grown
+    @staticmethod
+    def of(source: ArraySource, workers: Workers, unit: np.ndarray, about: np.ndarray) -> "_Sums":
+        """Sum over rows."""
+        p = source.n_features
+        n_ones = p if source.has_gaps else 1
+        partition = Partition.of(source.n_rows, 3 * p)
+
+        def of_group(start: int) -> "_Sums":
+            total, products = 0.0, np.zeros((p + n_ones, p + n_ones))
+            for first, stop in partition.blocks(start):
+                rows = source.rows[first:stop]
+                weight = None if source.weight is None else source.weight[first:stop]
+                z = np.ones((p + n_ones, len(rows)))
+                np.multiply(rows.T, unit[:, None], out=z[:p])
+                z[:p] -= about[:, None]
+                if source.has_gaps:
+                    missing = np.isnan(z[:p])
+                    z[:p][missing] = z[p:][missing] = 0.0
+                products += (z if weight is None else z * weight) @ z.T
+                total += len(rows) if weight is None else float(weight.sum())
+            return _Sums(total, products, about)
+
+        return reduce(add, workers.map(lambda: of_group, partition.groups, source.n_rows * (p + n_ones) ** 2))
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        """Add the sums of other rows."""
+        return replace(self, weight=self.weight + other.weight, products=self.products + other.products)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the moments of the rows.
+
+        Returns
+        -------
+        observed : ndarray of shape (p,)
+            The share of the weight with which each feature is observed.
+        shift : ndarray of shape (p,)
+            The mean less `about`.
+        scatter : ndarray of shape (p, p)
+            About the mean; with gaps, of rows with the mean in them, brought to the variances of what is observed.
+        """
+        p, weight, products = len(self.about), self.weight, self.products
+        counts, first = products[p:, p:], products[:p, p:]
+        if len(counts) < p:
+            shift = first[:, 0] / counts[0, 0]
+            scatter = products[:p, :p] - counts[0, 0] * shift[:, None] * shift
+            return np.ones(p), shift, (scatter + scatter.T) / 2
+        observed = np.where(counts.diagonal() > 0, counts.diagonal(), 1.0)
+        shift = first.diagonal() / observed
+        scatter = products[:p, :p] - first * shift - (first * shift).T + counts * shift[:, None] * shift
+        grown = np.sqrt(weight / observed)
+        return counts.diagonal() / weight, shift, (scatter + scatter.T) / 2 * grown[:, None] * grown

@@ -106,7 +106,7 @@ class WatchedTasks(Tasks):
         """Return the fitted attributes at a state, made only if a callback asks for them."""
         params, noise = in_units_of_data(self._model, state.params)
         run = Result(params, state.statistics, state.trace, Status.RUNNING, state.accelerator)
-        dtype = self._model.source.rows.dtype
+        dtype = self._model.source.dtype
         return {**published(params, noise, dtype), "_noise": noise, **of_run(run)}
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from sklearn_em.data.block import ArraySource
+from sklearn_em.data.source import Source
 from sklearn_em.gaussian.covariance import Structure
 
 FLOATS = (np.float64, np.float32)
@@ -34,12 +35,26 @@ def checked_numbers(array: Any, name: str, **options: Any) -> np.ndarray:
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
+    """Return the weights as float64 of shape (n_samples,), not all zero, or None if none were given."""
+    weight = checked_weight(sample_weight, n_samples)
+    if weight is not None:
+        check_some_weight(weight.max())
+    return weight
+
+
+def check_some_weight(most: float) -> None:
+    """Raise ValueError where all weights are zero."""
+    if most == 0:
+        raise ValueError("sample_weight is zero for every row; at least one weight must be positive.")
+
+
+def checked_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
     """Return the weights as float64 of shape (n_samples,), or None if none were given."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, float(sample_weight))
     weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weight.ndim == 0:
-        weight = np.full(n_samples, float(weight))
     if weight.shape != (n_samples,):
         raise ValueError(
             f"sample_weight has shape {weight.shape}; it must have one weight for each of the {n_samples} samples, "
@@ -50,12 +65,10 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
         raise ValueError(
             f"sample_weight[{row}] is {weight[row]:g}; weights must be 0 (the row is left out) or positive."
         )
-    if not weight.any():
-        raise ValueError("sample_weight is zero for every row; at least one weight must be positive.")
     return weight
 
 
-def check_observed(source: ArraySource, n_components: int, is_weighted: bool) -> None:
+def check_observed(source: Source, n_components: int, is_weighted: bool) -> None:
     """Raise ValueError where there are fewer rows to go by than components, or a feature is never observed."""
     n_rows = source.n_kept
     if n_rows < n_components:
@@ -64,10 +77,7 @@ def check_observed(source: ArraySource, n_components: int, is_weighted: bool) ->
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_rows}{which}."
         )
-    if not source.has_gaps:
-        return
-    never = np.flatnonzero(np.isnan(source.kept_rows).all(axis=0)).tolist()
-    if never:
+    if never := np.flatnonzero(source.never_observed).tolist():
         raise ValueError(
             f"Features {never} of X are NaN in every row that counts; leave them out, nothing can be learnt of them."
         )

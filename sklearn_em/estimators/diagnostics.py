@@ -1,13 +1,16 @@
 """How well a fitted mixture stands on its data."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from sklearn_em.data.block import Block
+from sklearn_em.data.block import ArraySource, Block
+from sklearn_em.data.executors import Workers
 from sklearn_em.estimators.attributes import in_units_of_data
-from sklearn_em.mixture import GaussianMixtureModel
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 from sklearn_em.mixture.e_step import responsibilities
+from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.starts import StartRecord
 from sklearn_em.starts.ends import Run
@@ -58,15 +61,8 @@ def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) 
     params = end.params
     K, p = params.gaussians.means.shape
 
-    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> np.ndarray:
-        responsibilities(joint, None, block.evidence)
-        resp = joint[:K] if block.weight is None else joint[:K] * block.weight
-        certain = np.where(joint[:K] >= CERTAIN, resp, 0.0)
-        return np.array([resp.sum(axis=1), np.einsum("kb,kb->k", resp, resp), certain.sum(axis=1)])
-
     unscaled, noise = in_units_of_data(model, params)
-    sums = Predictor(unscaled, model.workers, noise).each_block(model.source, of_block)
-    mass, squares, certain = np.sum(sums, axis=0)
+    mass, squares, certain = model.source.sum(partial(_shares, params=unscaled, noise=noise), model.workers)
     some = np.where(mass > 0, mass, 1.0)
 
     form, deviation = params.gaussians.structure.form, np.sqrt(model.problem.variance)
@@ -83,3 +79,19 @@ def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) 
         n_failed_starts=len(failures),
         failures=failures,
     )
+
+
+def _shares(source: ArraySource, workers: Workers, params: MixtureParameters, noise: Noise | None) -> np.ndarray:
+    """Return each component's mass in rows, the sum of the squares of its shares, and its mass in certain rows, (3, K).
+
+    The parameters are in the units of the data.
+    """
+    K = params.weights.size
+
+    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> np.ndarray:
+        responsibilities(joint, None, block.evidence)
+        resp = joint[:K] if block.weight is None else joint[:K] * block.weight
+        certain = np.where(joint[:K] >= CERTAIN, resp, 0.0)
+        return np.array([resp.sum(axis=1), np.einsum("kb,kb->k", resp, resp), certain.sum(axis=1)])
+
+    return np.sum(Predictor(params, workers, noise).each_block(source, of_block), axis=0)

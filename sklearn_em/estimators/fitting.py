@@ -106,7 +106,7 @@ def fit_mixture(
         proposals = None
         if params is not None:
             starts = iter([[lambda: params]])
-        elif n_components == 1 and given.is_empty and source.evidence is None:
+        elif n_components == 1 and given.is_empty and not source.has_evidence:
             starts = repeat([partial(one_component, on_sample, setting.filled)])
         else:
             space = setting.space
@@ -117,7 +117,7 @@ def fit_mixture(
                 proposals = partial(moves, on_sample, space, rng=rng)
             if model.is_decided:
                 starts = iter([[partial(_decided, model, make)] for make in next(starts)])
-            elif source.evidence is not None and not _has_values_of_its_own(model) and given.is_empty:
+            elif source.has_evidence and not _has_values_of_its_own(model) and given.is_empty:
                 blind = partial(unlabelled, on_sample, space, method, n_components, stopping, rng)
                 starts = _with_second(starts, blind)
             if found is not None and given.is_empty:
@@ -136,14 +136,14 @@ def fit_mixture(
         model = replace(model, terms=replace(model.terms, blur=wider))
         best, records = searched(model)
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
-    diagnostics = diagnose(model, best, records)
+    diagnostics = diagnose(replace(model, source=source), best, records)
     best = replace(best, params=in_units_of_data(model, best.params)[0])
     return Fitted(best, records, setting.noise, diagnostics, model)
 
 
 def _has_identities(model: GaussianMixtureModel) -> bool:
     """Whether components are not interchangeable."""
-    return model.source.evidence is not None or _has_values_of_its_own(model)
+    return model.source.has_evidence or _has_values_of_its_own(model)
 
 
 def _has_values_of_its_own(model: GaussianMixtureModel) -> bool:

@@ -1,8 +1,10 @@
 """GaussianMixtureEM: the Gaussian mixture with scikit-learn's interface."""
 
 import warnings
+from collections.abc import Iterator
+from functools import partial
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
-from sklearn_em.data.evidence import Evidence
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.gaps import source_of
+from sklearn_em.data.pieces import StoredPieces
+from sklearn_em.data.source import Source
 from sklearn_em.em import Decay, Squarem, StoppingRule
 from sklearn_em.estimators.attributes import OF_A_RUN, OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
 from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, fit_tasks
@@ -24,6 +26,7 @@ from sklearn_em.estimators.checks import (
     check_observed,
     check_precisions,
     check_sample_weight,
+    check_some_weight,
     check_weights,
     unchanged_on_error,
 )
@@ -36,8 +39,10 @@ from sklearn_em.estimators.conversion import (
 )
 from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
-from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior
+from sklearn_em.estimators.inputs import Said, looked_at, opened
+from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior, check_some_component
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
+from sklearn_em.estimators.outputs import blocks_of, predicted, with_weight
 from sklearn_em.estimators.progress import Printer
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.estimators.stream import OF_A_STREAM, FirstRows, Stepwise, Stream
@@ -54,6 +59,13 @@ from sklearn_em.starts import METHODS, Given, Observers
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
+
+_BY_METHOD = {
+    "predict": Predictor.labels,
+    "predict_proba": Predictor.responsibilities,
+    "log_joint": Predictor.log_joint,
+    "score_samples": Predictor.log_densities,
+}
 
 
 class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
@@ -425,61 +437,73 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         """
         return self.fit(X, y, sample_weight, known_labels=known_labels).predict(X)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
         """Return the most probable component of each row.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Or what `fit` takes that is not in memory.
+        out : ndarray, optional
+            Where to write the result, of its shape: a memory map, say. It is returned.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
             -1 for noise.
         """
-        return self._predict(X, Predictor.labels)
+        return self._predict(X, Predictor.labels, out)
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
         """Return the responsibilities: the probability of each component given the row.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Or what `fit` takes that is not in memory.
+        out : ndarray, optional
+            Where to write the result, of its shape: a memory map, say. It is returned.
 
         Returns
         -------
         resp : ndarray of shape (n_samples, n_components) or, with noise, (n_samples, n_components + 1)
             The noise is the last column. A row with nothing observed gets the weights.
         """
-        return self._predict(X, Predictor.responsibilities)
+        return self._predict(X, Predictor.responsibilities, out)
 
-    def log_joint(self, X: ArrayLike) -> np.ndarray:
+    def log_joint(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
         """Return log pi_k + log N(x | mu_k, Sigma_k) for each row and component.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Or what `fit` takes that is not in memory.
+        out : ndarray, optional
+            Where to write the result, of its shape: a memory map, say. It is returned.
 
         Returns
         -------
         log_joint : ndarray of shape (n_samples, n_components) or, with noise, (n_samples, n_components + 1)
             In nats; -inf for a component of weight 0.
         """
-        return self._predict(X, Predictor.log_joint)
+        return self._predict(X, Predictor.log_joint, out)
 
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
+    def score_samples(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
         """Return the log density of each row under the mixture.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Or what `fit` takes that is not in memory.
+        out : ndarray, optional
+            Where to write the result, of its shape: a memory map, say. It is returned.
 
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
             In nats. A log density, not the log of a probability: it can be positive.
         """
-        return self._predict(X, Predictor.log_densities)
+        return self._predict(X, Predictor.log_densities, out)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean log density of the rows.
@@ -497,9 +521,9 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
             weights it is the mean of `score_samples`, which are float32.
         """
         if sample_weight is None and getattr(X, "dtype", None) == np.float32:
-            each = self.score_samples(X)
-            if not np.isnan(np.sum(X)):
-                return float(each.mean())
+            rows = self._seen(X)
+            if isinstance(rows, ArraySource) and not rows.has_gaps:
+                return float(self.score_samples(X).mean())
         log_likelihood, weight = self._summed(X, sample_weight, Predictor.log_likelihood)
         return log_likelihood / weight
 
@@ -560,6 +584,40 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         log_likelihood, weight = self._summed(X, sample_weight, Predictor.classification_log_likelihood)
         return criteria.bic(log_likelihood, self._n_parameters(), weight)
 
+    def predict_blocks(
+        self, X: ArrayLike, method: Literal["predict", "predict_proba", "log_joint", "score_samples"] = "predict"
+    ) -> Iterator[np.ndarray]:
+        """Yield the predictions of one block of rows after the other.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Or what `fit` takes that is not in memory.
+        method : {"predict", "predict_proba", "log_joint", "score_samples"}, default="predict"
+            What to predict.
+
+        Yields
+        ------
+        block : ndarray of shape (b,) or (b, n_components)
+            What the method returns for the next b rows. Put together they are what it returns for X.
+
+        Raises
+        ------
+        ValueError
+            For another method.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM.from_parameters([0.4, 0.6], [[0.0], [5.0]], [1.0, 2.0], "spherical")
+        >>> [block.tolist() for block in mixture.predict_blocks([np.array([[1.0], [4.0]]), np.array([[6.0]])])]
+        [[0, 1, 1]]
+        """
+        if method not in _BY_METHOD:
+            raise ValueError(f"Invalid value for 'method': {method!r}; give one of {list(_BY_METHOD)}.")
+        return blocks_of(self._predictor(Workers(self.n_jobs)), _BY_METHOD[method], self._seen(X))
+
     def impute(
         self,
         X: ArrayLike,
@@ -600,18 +658,21 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         >>> GaussianMixtureEM().fit(X).impute(X)[-1].round(1).tolist()
         [4.0, 7.9]
         """
-        rows = self._validated(X)
-        source, params = source_of(rows), self._parameters()
         if n_draws is None:
-            with Workers(self.n_jobs) as workers:
-                return conditional_means(params, self._noise, source, workers).astype(rows.dtype, copy=False)
+            return self._predict(X, conditional_means)
         if not isinstance(n_draws, Integral) or n_draws < 1:
             raise ValueError(
                 f"Invalid value for 'n_draws': {n_draws!r}; give an integer of 1 or more, or None for the expectation."
             )
+        rows = self._seen(X)
+        if not isinstance(rows, ArraySource):
+            raise ValueError(
+                f"n_draws={n_draws} tables are drawn at once, which takes rows in memory, and X is not; impute some of "
+                "its rows after the other."
+            )
         rng = check_random_state(random_state if random_state is not None else self._own_random_state())
         with Workers(self.n_jobs) as workers:
-            draws = conditional_draws(params, self._noise, source, workers, int(n_draws), rng)
+            draws = conditional_draws(self._predictor(workers), rows, int(n_draws), rng)
         return draws.astype(rows.dtype, copy=False)
 
     def covariance_matrices(self) -> np.ndarray:
@@ -869,18 +930,17 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         found: MixtureParameters | None = None,
         tasks: Tasks = UNWATCHED,
     ) -> None:
-        rows, source = self._checked(X, sample_weight, known_labels)
         with Workers(self.n_jobs) as workers:
-            fitted = self._fitted(source, self._given(rows.shape[1]), workers, found, tasks)
-        self._publish(fitted, rows.dtype)
+            source = self._opened(X, workers, sample_weight, known_labels)
+            fitted = self._fitted(source, self._given(source.n_features), workers, found, tasks)
+        self._publish(fitted, source.dtype)
         self._warn(fitted)
 
     def _partial_fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
         before = vars(self)
         goes_on = "means_" in before
-        rows: np.ndarray = validate_data(
-            self, X, reset=not goes_on, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-        )
+        block = opened(self, X, Said(), reset=not goes_on)
+        rows = block.rows if isinstance(block, ArraySource) else block.read(0, block.n_rows).rows
         weight = check_sample_weight(sample_weight, len(rows))
         dtype, counts = rows.dtype, (before.get("n_samples_seen_", 0), before.get("n_steps_", 0))
         with Workers(self.n_jobs) as workers:
@@ -914,11 +974,14 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         )
 
     def _fitted_to_weighted(self, rows: np.ndarray, weight: np.ndarray, given: Given, workers: Workers) -> Fitted:
-        return self._fitted(self._source(rows, weight, None), given, workers)
+        said = Said(weight, in_units=self.prior is None)
+        source = looked_at(said.of(rows), said, workers)
+        check_observed(source, self.n_components, is_weighted=True)
+        return self._fitted(source, given, workers)
 
     def _fitted(
         self,
-        source: ArraySource,
+        source: Source,
         given: Given,
         workers: Workers,
         found: MixtureParameters | None = None,
@@ -940,25 +1003,21 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
             found=found,
         )
 
-    def _checked(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None
-    ) -> tuple[np.ndarray, ArraySource]:
-        """Return the rows as they are given, and with what is known of them."""
-        rows: np.ndarray = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_min_samples=1, ensure_all_finite="allow-nan"
-        )
-        weight = check_sample_weight(sample_weight, len(rows))
-        evidence = check_known_labels(known_labels, len(rows), self.n_components, self.noise is not False)
-        return rows, self._source(rows, weight, evidence)
-
-    def _source(self, rows: np.ndarray, weight: np.ndarray | None, evidence: Evidence | None) -> ArraySource:
-        is_weighted, unit = weight is not None, 1.0
-        if weight is not None and self.prior is None:
-            # A power of two, so exact: weights of any size neither overflow nor underflow.
-            unit = np.ldexp(1.0, np.frexp(weight.max())[1] - 1)
-            weight = weight / unit
-        source = source_of(rows, weight, evidence, unit)
-        check_observed(source, self.n_components, is_weighted)
+    def _opened(
+        self,
+        X: ArrayLike,
+        workers: Workers,
+        sample_weight: ArrayLike | None = None,
+        known_labels: ArrayLike | None = None,
+    ) -> Source:
+        """Return the rows of a fit with what is known of them."""
+        check_labels = partial(check_known_labels, n_components=self.n_components, has_noise=self.noise is not False)
+        # A prior's rows are in the user's unit.
+        said = Said(sample_weight, known_labels, check_labels, in_units=self.prior is None)
+        source = looked_at(opened(self, X, said, reset=True), said, workers)
+        check_observed(source, self.n_components, sample_weight is not None)
+        if isinstance(source, ArraySource) and source.evidence is not None:
+            check_some_component(source.evidence, self.n_components)
         return source
 
     def _options(self, n_features: int) -> Options:
@@ -1071,20 +1130,23 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     def _n_parameters_of_noise(self) -> int:
         return 0 if self.noise is False else 1 + (self._given_log_volume is None)
 
-    def _validated(self, X: ArrayLike) -> np.ndarray:
+    def _seen(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> ArraySource | StoredPieces:
+        """Return rows with the features of the fit."""
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        return opened(self, X, Said(sample_weight), reset=False)
 
-    def _predict(self, X: ArrayLike, what: Any) -> np.ndarray:
-        rows = self._validated(X)
+    def _predict(self, X: ArrayLike, what: Any, out: np.ndarray | None = None) -> np.ndarray:
+        rows = self._seen(X)
         with Workers(self.n_jobs) as workers:
-            result = what(Predictor(self._parameters(), workers, self._noise), source_of(rows))
-        return result if result.dtype.kind == "i" else result.astype(rows.dtype, copy=False)
+            return predicted(self._predictor(workers), what, rows, out)
+
+    def _predictor(self, workers: Workers) -> Predictor:
+        return Predictor(self._parameters(), workers, self._noise)
 
     def _summed(self, X: ArrayLike, sample_weight: ArrayLike | None, what: Any) -> tuple[float, float]:
         """Return a weighted sum over the rows, and the sum of weights."""
-        rows = self._validated(X)
-        source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
+        rows = self._seen(X, sample_weight)
         with Workers(self.n_jobs) as workers:
-            total = what(Predictor(self._parameters(), workers, self._noise), source)
-        return total, source.total_weight
+            total, weight = rows.sum(partial(with_weight, self._predictor(workers), what), workers)
+        check_some_weight(weight)
+        return float(total), float(weight)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_em.data.scan import power_of_two_near
+from sklearn_em.data.sample import power_of_two_near
 from sklearn_em.em import DegenerateError
 from sklearn_em.estimators.checks import FLOATS, check_weights, checked_numbers
 from sklearn_em.estimators.option_checks import check_covariances, lacking

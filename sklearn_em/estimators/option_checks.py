@@ -15,10 +15,8 @@ from sklearn_em.gaussian.features import FULL, ISOTROPIC
 from sklearn_em.gaussian.m_step import FixedGaussians
 
 
-def check_known_labels(known: Any, n_samples: int, n_components: int, has_noise: bool) -> Evidence | None:
+def check_known_labels(known: Any, n_samples: int, n_components: int, has_noise: bool) -> Evidence:
     """Return what is known of where the rows came from, (n_samples, C) with C = K, or K + 1 where there is noise."""
-    if known is None:
-        return None
     known = check_array(known, ensure_2d=False, dtype="numeric", input_name="known_labels")
     if known.ndim not in (1, 2) or len(known) != n_samples:
         raise ValueError(
@@ -40,11 +38,6 @@ def _checked_labels(known: np.ndarray, n_columns: int, n_components: int, has_no
         raise ValueError(
             f"known_labels[{row}] is {known[row]}; labels are whole numbers from 0 to {n_components - 1} for the "
             f"components{noise}, and -1 where the component is not known."
-        )
-    if (labels == n_components).all():
-        raise ValueError(
-            "known_labels says that every row is noise; leave some rows to the components, with labels of their own "
-            "or -1."
         )
     return KnownLabels(labels, n_columns)
 
@@ -73,11 +66,16 @@ def _checked_plausibilities(known: np.ndarray, n_columns: int, n_components: int
     values = values / largest
     if values.shape[1] < n_columns:
         values = np.column_stack([values, np.ones(len(values))])
-    if not values[:, :n_components].any():
-        raise ValueError(
-            "known_labels says that every row is noise; make some plausibilities of the components positive."
-        )
     return Plausibilities(values)
+
+
+def check_some_component(evidence: Evidence, n_components: int) -> None:
+    """Raise ValueError where evidence leaves no row to any component."""
+    if not evidence.allowed()[:n_components].any():
+        raise ValueError(
+            "known_labels says that every row is noise; leave some rows to the components, with labels of their own "
+            "or -1, or with positive plausibilities."
+        )
 
 
 def check_prior(

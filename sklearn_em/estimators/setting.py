@@ -6,9 +6,10 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
+from sklearn_em.data.gaps import source_of
 from sklearn_em.data.scan import Problem, scan
+from sklearn_em.data.source import Source
 from sklearn_em.estimators.options import GaussianMixturePrior, resolved
 from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.gaussian.m_step import FixedGaussians, Terms
@@ -54,24 +55,32 @@ class Setting:
 
     Attributes
     ----------
-    source : ArraySource
+    source : Source
     problem : Problem
     noise : Noise, optional
         In the data's units.
     workers : Workers
     """
 
-    source: ArraySource
+    source: Source
     problem: Problem
     noise: Noise | None
     workers: Workers
 
     @classmethod
-    def of(cls, source: ArraySource, options: Options, n_components: int, one_scale: bool, workers: Workers) -> Self:
+    def of(cls, source: Source, options: Options, n_components: int, one_scale: bool, workers: Workers) -> Self:
         """Look at the rows; see `scan`."""
         problem = scan(source, n_components, one_scale, workers)
         noise = Noise.of(source, problem, options.noise_log_volume, workers) if options.noise else None
         return cls(source, problem, noise, workers)
+
+    @cached_property
+    def close_source(self) -> Source:
+        """The rows in memory if they fit into the sample, else where they are."""
+        source, sample = self.source, self.problem.sample
+        if source.in_memory or not self.problem.is_whole:
+            return source
+        return source_of(sample.rows.astype(source.dtype), sample.weight, sample.evidence, source.weight_unit)
 
     @cached_property
     def filled(self) -> np.ndarray:
@@ -97,7 +106,7 @@ class Setting:
             fixed = FixedGaussians(fixed.means * scale, structure.form.rescale(fixed.covariances, scale))
         return GaussianMixtureModel(
             structure,
-            self.source,
+            self.close_source,
             problem,
             Terms(blur, resolution, prior, fixed),
             self.workers,

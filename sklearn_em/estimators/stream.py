@@ -5,9 +5,9 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from sklearn_em.data.draw import sample_size
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import source_of
-from sklearn_em.data.sample import sample_size
 from sklearn_em.em import Decay, StreamState, absorb
 from sklearn_em.estimators.attributes import in_units_of_data
 from sklearn_em.estimators.fitting import Fitted
@@ -120,7 +120,7 @@ class Stepwise:
         """Go on from a fit, whose rows are then let go."""
         frame, source = frame_of(fitted.model), fitted.model.source
         params = _rescaled(fitted.run.params, frame)
-        statistics = StreamedMixture.of(frame, source, workers).e_step(params).scale(source.weight_unit)
+        statistics = StreamedMixture(frame, source, workers).e_step(params).scale(source.weight_unit)
         return cls(frame, StreamState(params, statistics, source.total_weight * source.weight_unit))
 
     @classmethod
@@ -152,7 +152,7 @@ class Stepwise:
         source = source_of(rows, weight)
         if not source.n_kept:
             return self
-        model = StreamedMixture.of(self.frame, source, workers)
+        model = StreamedMixture(self.frame, source, workers)
         with np.errstate(over="ignore", invalid="ignore"):
             state = absorb(model, self.state, source.total_weight, decay)
         if not np.isfinite(state.statistics.gaussian.sums).all():
@@ -175,7 +175,9 @@ class Stepwise:
     @property
     def objective(self) -> float:
         """The average objective of the rows, each as it was when its block came."""
-        return StreamedMixture(self.frame).objective(self.state.statistics, self.state.params)
+        return StreamedMixture(self.frame, self.frame.source, Workers(1)).objective(
+            self.state.statistics, self.state.params
+        )
 
 
 Stream = FirstRows | Stepwise

@@ -63,6 +63,10 @@ def _packing(n_features: int) -> _Packing:
 class Moments(ABC):
     """Which second moments are summed, and how they are laid out."""
 
+    def __reduce__(self) -> str:
+        # There is one of each, in this module: sent to another process it is the one that is there.
+        return type(self).__name__[1:].upper()
+
     @abstractmethod
     def n_quadratic(self, n_features: int) -> int:
         """Return the number of quadratic features."""

@@ -1,5 +1,6 @@
 """The latent variable: which component a row came from."""
 
-from sklearn_em.mixture.model import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+from sklearn_em.mixture.model import GaussianMixtureModel
+from sklearn_em.mixture.values import MixtureParameters, MixtureStatistics
 
 __all__ = ["GaussianMixtureModel", "MixtureParameters", "MixtureStatistics"]

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_em.data.block import ArraySource, Block
-from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import segments
 from sklearn_em.gaussian.missing import Gaps, precision_root
 from sklearn_em.mixture.e_step import responsibilities
-from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 
@@ -37,17 +35,15 @@ class _Part:
     resp: np.ndarray
 
 
-def conditional_means(
-    params: MixtureParameters, noise: Noise | None, source: ArraySource, workers: Workers
-) -> np.ndarray:
+def conditional_means(predictor: Predictor, source: ArraySource) -> np.ndarray:
     """Return the rows (n, p) with the conditional expectation of each missing value.
 
     References
     ----------
     Ghahramani and Jordan (1994), "Supervised learning from incomplete data via an EM approach", section 3.
     """
-    rows, K = source.rows.astype(float), params.weights.size
-    for part in _parts(params, noise, source, workers):
+    rows, K, noise = source.rows.astype(float), predictor.params.weights.size, predictor.noise
+    for part in _parts(predictor, source):
         values = np.einsum("kb,kbm->bm", part.resp[:K], part.means)
         if noise is not None:
             values += part.resp[K][:, None] * ((noise.low + noise.high) / 2)[part.missing]
@@ -56,12 +52,7 @@ def conditional_means(
 
 
 def conditional_draws(
-    params: MixtureParameters,
-    noise: Noise | None,
-    source: ArraySource,
-    workers: Workers,
-    n_draws: int,
-    rng: np.random.RandomState,
+    predictor: Predictor, source: ArraySource, n_draws: int, rng: np.random.RandomState
 ) -> np.ndarray:
     """Return tables (n_draws, n, p) with draws from the conditional distribution of what is missing in each row.
 
@@ -70,10 +61,10 @@ def conditional_draws(
     Little and Rubin (2002), "Statistical Analysis with Missing Data", section 10.2: multiple imputation.
     """
     tables = np.repeat(source.rows[None].astype(float), n_draws, axis=0)
-    parts = _parts(params, noise, source, workers)
+    parts = _parts(predictor, source)
     for table in tables:
         for part in parts:
-            table[part.cells] = _drawn(part, noise, rng)
+            table[part.cells] = _drawn(part, predictor.noise, rng)
     return tables
 
 
@@ -93,9 +84,10 @@ def _drawn(part: _Part, noise: Noise | None, rng: np.random.RandomState) -> np.n
     return result
 
 
-def _parts(params: MixtureParameters, noise: Noise | None, source: ArraySource, workers: Workers) -> list[_Part]:
+def _parts(predictor: Predictor, source: ArraySource) -> list[_Part]:
     """Return what is known of the missing values, pattern by pattern, in the order of the blocks."""
-    root, mu = precision_root(params.gaussians), params.gaussians.means
+    gaussians = predictor.params.gaussians
+    root, mu = precision_root(gaussians), gaussians.means
 
     def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> list[_Part]:
         responsibilities(joint)
@@ -112,4 +104,4 @@ def _parts(params: MixtureParameters, noise: Noise | None, source: ArraySource, 
                 found.append(_Part(cells, m, means, gaps.inverse[0], joint[:, start:stop].copy()))
         return found
 
-    return [part for parts in Predictor(params, workers, noise).each_block(source, of_block) for part in parts]
+    return [part for parts in predictor.each_block(source, of_block) for part in parts]

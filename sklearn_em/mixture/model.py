@@ -1,28 +1,26 @@
-"""The Gaussian mixture as a model for the EM loop: its parameters, its statistics, and its two steps over the data."""
+"""The Gaussian mixture as a model for the EM loop: its two steps over the data, and coordinates of its statistics."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
-from operator import add
-from typing import Any, Self
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
-from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem
+from sklearn_em.data.source import Source
 from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.chart import GaussianChart
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.structure import Structure
-from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
+from sklearn_em.gaussian.features import COMMON, FULL
 from sklearn_em.gaussian.log_prob import MOST_FEATURES_FOR_PHI
 from sklearn_em.gaussian.m_step import Terms, lost_digits, m_step
-from sklearn_em.gaussian.prepared import prepared
-from sklearn_em.gaussian.statistics import GaussianStatistics, with_total
-from sklearn_em.mixture.e_step import log_likelihood, responsibilities
+from sklearn_em.gaussian.statistics import with_total
 from sklearn_em.mixture.m_step import Proportions
 from sklearn_em.mixture.noise import Noise
+from sklearn_em.mixture.sums import KeptFeatures, Pass
+from sklearn_em.mixture.values import MixtureParameters, MixtureStatistics
 
 # A component whose smallest variance is below this share of the data's is a spike, not a cluster ...
 _SPIKE = 1e-5
@@ -30,56 +28,6 @@ _SPIKE = 1e-5
 _HELD_UP = 0.1
 # Beyond this change of the noise's log odds a point is no better than a guess.
 _FARTHEST_LOG_ODDS = 30.0
-
-
-@dataclass(frozen=True, eq=False)
-class MixtureParameters:
-    """Mixing weights (K,), components, and the weight of the noise; all weights sum to 1."""
-
-    weights: np.ndarray
-    gaussians: Gaussians
-    noise_weight: float = 0.0
-
-    @property
-    def log_weights(self) -> np.ndarray:
-        """The log weights, -inf for a component without mass."""
-        if self.weights.all():
-            return np.log(self.weights)
-        with np.errstate(divide="ignore"):
-            return np.log(self.weights)
-
-
-@dataclass(frozen=True, eq=False)
-class MixtureStatistics:
-    """What the rows say about the mixture: additive.
-
-    Attributes
-    ----------
-    gaussian : GaussianStatistics
-        The components' moments; their masses are the mixing weights' statistics.
-    log_likelihood : float
-        The weighted sum of the rows' log densities, regularised as the model says.
-    noise : float
-        The mass of the noise.
-    """
-
-    gaussian: GaussianStatistics
-    log_likelihood: float
-    noise: float = 0.0
-
-    def __add__(self, other: Self) -> Self:
-        """Add the statistics of other rows."""
-        return type(self)(
-            self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood, self.noise + other.noise
-        )
-
-    def scale(self, factor: float) -> Self:
-        """Return the statistics of the same rows with weights multiplied by `factor`."""
-        return type(self)(self.gaussian.scale(factor), self.log_likelihood * factor, self.noise * factor)
-
-    def move_to(self, other: Self) -> Self:
-        """Return the same statistics about the points of `other`."""
-        return replace(self, gaussian=self.gaussian.move_to(other.gaussian.reference))
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +78,7 @@ class GaussianMixtureModel:
     Attributes
     ----------
     structure : Structure
-    source : ArraySource
+    source : Source
     problem : Problem
     terms : Terms
         What besides the rows decides about the components, scaled as the problem says.
@@ -139,18 +87,15 @@ class GaussianMixtureModel:
         What besides the rows decides the mixing weights.
     noise : Noise, optional
         Scaled as the problem says.
-    total_is_known : bool
-        Whether the problem's total is that of the rows.
     """
 
     structure: Structure
-    source: ArraySource
+    source: Source
     problem: Problem
     terms: Terms
     workers: Workers
     proportions: Proportions = field(default_factory=Proportions)
     noise: Noise | None = None
-    total_is_known: bool = True
 
     def e_step(self, params: MixtureParameters) -> MixtureStatistics:
         """Sum the moments of all rows, weighted by responsibilities."""
@@ -189,7 +134,7 @@ class GaussianMixtureModel:
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return J, per unit of weight and in the data's own units."""
-        return (statistics.log_likelihood + self.log_prior(params)) / self.problem.weight + self.log_scale
+        return (statistics.log_likelihood + self.log_prior(params)) / self.problem.weight + self._log_scale
 
     def log_prior(self, params: MixtureParameters) -> float:
         """Return the log density of the priors."""
@@ -217,7 +162,7 @@ class GaussianMixtureModel:
     @property
     def is_decided(self) -> bool:
         """Whether responsibilities do not depend on parameters: rows are complete and their components known."""
-        return self.source.evidence is not None and not self.source.has_gaps and self.source.evidence.is_decisive
+        return self.source.is_decided
 
     def spurious(self, params: MixtureParameters, statistics: MixtureStatistics) -> np.ndarray:
         """Return which components live on too few rows, or are so thin that only regularisation holds them up, (K,).
@@ -235,73 +180,23 @@ class GaussianMixtureModel:
         return spurious if self.terms.fixed is None else spurious & ~self.terms.fixed.is_covariance
 
     @cached_property
-    def log_scale(self) -> float:
-        """What is to be added to a mean log density of scaled rows, to have it in the data's own units."""
+    def _log_scale(self) -> float:
         # Scaling a feature by s multiplies densities by 1 / s, those of the rows in which it is observed.
         return float(self.problem.observed @ np.log(self.problem.scale))
 
     def _sum(self, params: MixtureParameters, apart: np.ndarray | None = None) -> MixtureStatistics:
         """Sum over all rows; where `apart` (K, p) is not NaN, a component's moments about this point."""
-        source, problem, noise = self.source, self.problem, self.noise
-        densities = prepared(
-            params.gaussians,
-            problem.centre,
-            params.log_weights,
-            patterns=source.patterns,
-            blur=self.terms.blur_of_each,
-            apart=apart,
-            total_is_known=noise is None and self.total_is_known,
-        )
-        K = densities.n_components
-        partition = Partition.of(
-            source.n_rows, densities.numbers_per_row, densities.numbers_per_sum, densities.fewest_rows
-        )
-        one_block = partition.is_one_block and densities.keeps_features
-
-        def make_worker() -> Callable[[Any], MixtureStatistics]:
-            # In every pass the features are the same: where one block holds all rows, they are kept.
-            features: Any = self._kept(densities) if one_block else densities.buffer(partition.block_length)
-            room = np.empty((K if noise is None else K + 1, partition.block_length))
-
-            def sum_group(group: Any) -> MixtureStatistics:
-                accumulator = densities.accumulator()
-                total = noise_mass = 0.0
-                for span in partition.blocks(group):
-                    block = source.block(*span)
-                    if not one_block:
-                        features.load(block.rows, problem.scale, problem.centre)
-                    joint = room[:, : len(block.rows)]
-                    densities.log_joint(features, joint[:K])
-                    if noise is not None:
-                        joint[K] = noise.log_joint(params.noise_weight, block.rows)
-                    top, norm = responsibilities(joint, block.weight, block.evidence)
-                    accumulator.add(features, joint[:K])
-                    total += log_likelihood(top, norm, block.weight)
-                    if noise is not None:
-                        noise_mass += float(joint[K].sum())
-                return MixtureStatistics(accumulator.statistics(), total, noise_mass)
-
-            return sum_group
-
-        work = source.n_rows * densities.numbers_per_sum
-        statistics = reduce(add, self.workers.map(make_worker, partition.groups, work))
-        if densities.moments is not COMMON:
+        problem, kept = self.problem, self._features if self.source.in_memory else None
+        all_rows = Pass(params, problem.scale, problem.centre, self.terms.blur_of_each, self.noise, apart, kept)
+        statistics = self.source.sum(all_rows, self.workers)
+        if statistics.gaussian.moments is not COMMON:
             return statistics
         # The term all components share cancels in the responsibilities; summed over rows it is one trace.
-        precisions = self.structure.form.natural.matrices(params.gaussians.precisions, source.n_features)[0]
+        precisions = self.structure.form.natural.matrices(params.gaussians.precisions, len(problem.scale))[0]
         shared = -0.5 * float((precisions * problem.total).sum())
         gaussian = with_total(statistics.gaussian, problem.total)
         return MixtureStatistics(gaussian, statistics.log_likelihood + shared)
 
-    def _kept(self, densities: Any) -> FeatureBuffer:
-        """Return the features of all rows, made when first asked for."""
-        key = densities.moments, densities.theta.size > 0, densities.tight.size > 0
-        if key not in self._features:
-            features = densities.buffer(self.source.n_rows)
-            features.load(self.source.rows, self.problem.scale, self.problem.centre)
-            self._features[key] = features
-        return self._features[key]
-
     @cached_property
-    def _features(self) -> dict[tuple[Moments, bool, bool], FeatureBuffer]:
+    def _features(self) -> KeptFeatures:
         return {}

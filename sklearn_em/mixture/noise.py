@@ -12,9 +12,9 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import Problem, box
+from sklearn_em.data.source import Source
 from sklearn_em.gaussian.log_prob import IMPOSSIBLE
 
 
@@ -42,7 +42,7 @@ class Noise:
     sides: np.ndarray
 
     @classmethod
-    def of(cls, source: ArraySource, problem: Problem, log_volume: float | None, workers: Workers) -> Self:
+    def of(cls, source: Source, problem: Problem, log_volume: float | None, workers: Workers) -> Self:
         """Return the noise over the data, in the data's units; its volume is the data's if none is given.
 
         The box lies along the features or, where that is smaller and nothing is missing, along the principal
@@ -57,7 +57,7 @@ class Noise:
             middle, half = (low + high) / 2, np.exp(np.where(counts, log_grown, 0.0)) * (high - low) / 2
             log_sides, low, high = np.where(counts, log_sides + log_grown, 0.0), middle - half, middle + half
         noise = cls(log_sides, low, high, np.eye(p), np.array([low, high]))
-        if log_volume is not None or (source.has_gaps and np.isnan(source.kept_rows).any()):
+        if log_volume is not None or source.lacks_values:
             return noise
         # One factor for all features, so that axes stay principal and nothing overflows.
         unit, c = float(problem.scale.min()), np.flatnonzero(counts)

@@ -1,18 +1,19 @@
 """A fitted mixture at new rows, block by block: nothing of size (n_samples, n_components) that was not asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from sklearn_em.data.block import ArraySource, Block, Partition
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.scan import power_of_two_near
+from sklearn_em.data.sample import power_of_two_near
+from sklearn_em.data.source import Rows
 from sklearn_em.gaussian.prepared import prepared
 from sklearn_em.mixture.e_step import log_density, log_likelihood, responsibilities
-from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
+from sklearn_em.mixture.values import MixtureParameters
 
 T = TypeVar("T")
 # The block, the log joint densities (C, b) of its rows less a term that all share, and that term.
@@ -78,23 +79,31 @@ class Predictor:
         self.each_block(source, write)
         return out
 
-    def log_likelihood(self, source: ArraySource) -> float:
+    def log_likelihood(self, source: Rows) -> float:
         """Return the weighted sum of the rows' log densities."""
+        return source.sum(self._log_likelihood, self.workers)
 
+    def _log_likelihood(self, source: ArraySource, workers: Workers) -> float:
         def total(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
             top, norm = responsibilities(joint)
             return log_likelihood(top + shared, norm, block.weight)
 
-        return sum(self.each_block(source, total))
+        return sum(self.by(workers).each_block(source, total))
 
-    def classification_log_likelihood(self, source: ArraySource) -> float:
+    def classification_log_likelihood(self, source: Rows) -> float:
         """Return the weighted sum of the rows' log joint densities with their most probable components."""
+        return source.sum(self._classification_log_likelihood, self.workers)
 
+    def _classification_log_likelihood(self, source: ArraySource, workers: Workers) -> float:
         def total(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
             best = joint.max(axis=0) + shared
             return float(best.sum() if block.weight is None else best @ block.weight)
 
-        return sum(self.each_block(source, total))
+        return sum(self.by(workers).each_block(source, total))
+
+    def by(self, workers: Workers) -> Self:
+        """Return the same with other workers."""
+        return replace(self, workers=workers)
 
     @property
     def _weights(self) -> np.ndarray:

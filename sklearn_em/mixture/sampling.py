@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sklearn_em.mixture.model import MixtureParameters
 from sklearn_em.mixture.noise import Noise
+from sklearn_em.mixture.values import MixtureParameters
 
 
 def draw(

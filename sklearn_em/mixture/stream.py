@@ -1,22 +1,25 @@
 """The Gaussian mixture as stepwise EM takes it: bound to one block after another, in a frame that stays."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import partial
 
 import numpy as np
 
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.sample import Sample
+from sklearn_em.data.source import Source
 from sklearn_em.gaussian.statistics import GaussianStatistics
-from sklearn_em.mixture.model import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+from sklearn_em.mixture.model import GaussianMixtureModel
+from sklearn_em.mixture.sums import Pass
+from sklearn_em.mixture.values import MixtureParameters, MixtureStatistics
 
 
 def frame_of(model: GaussianMixtureModel) -> GaussianMixtureModel:
     """Return the model without its rows: scale, centre, regularisation, noise and prior, which later rows leave be."""
-    none = np.empty((0, model.source.n_features))
+    none = np.empty((0, len(model.problem.scale)))
     problem = replace(model.problem, sample=Sample(none, np.empty(0)))
-    return replace(model, source=ArraySource(none), problem=problem, workers=Workers(1), total_is_known=False)
+    return replace(model, source=ArraySource(none), problem=problem, workers=Workers(1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,34 +28,39 @@ class StreamedMixture:
 
     Attributes
     ----------
-    model : GaussianMixtureModel
-        The frame with the block for its data.
+    frame : GaussianMixtureModel
+        Without rows.
+    source : ArraySource
+        The block.
+    workers : Workers
     """
 
-    model: GaussianMixtureModel
-
-    @classmethod
-    def of(cls, frame: GaussianMixtureModel, source: ArraySource, workers: Workers) -> Self:
-        """Bind the frame to a block."""
-        weight = np.ones(source.n_rows) if source.weight is None else source.weight
-        observed = weight @ ~np.isnan(source.rows) / weight.sum()
-        problem = replace(frame.problem, n_rows=source.n_kept, weight=float(weight.sum()), observed=observed)
-        return cls(replace(frame, source=source, problem=problem, workers=workers))
+    frame: GaussianMixtureModel
+    source: Source
+    workers: Workers
 
     def e_step(self, params: MixtureParameters) -> MixtureStatistics:
         """Sum the moments of the block."""
-        statistics = self.model.e_step(params)
-        units = self.model.log_scale * self.model.problem.weight
+        scale, centre, terms = self.frame.problem.scale, self.frame.problem.centre, self.frame.terms
+        one_pass = Pass(params, scale, centre, terms.blur_of_each, self.frame.noise, apart=None, total_is_known=False)
+        statistics = self.source.sum(one_pass, self.workers)
+        units = self.source.sum(partial(_log_units, scale=scale), self.workers)
         return replace(statistics, log_likelihood=statistics.log_likelihood + units)
 
     def m_step(self, statistics: MixtureStatistics, previous: MixtureParameters) -> MixtureParameters:
         """Maximise the bound; rows that are gone cannot be summed again, whatever digits were lost."""
-        return self.model.estimate(statistics, previous.gaussians)
+        return self.frame.estimate(statistics, previous.gaussians)
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return the average over all rows so far of what each added when it came, per unit of weight."""
         weight = statistics.gaussian.mass.sum() + statistics.noise
-        return float((statistics.log_likelihood + self.model.log_prior(params)) / weight)
+        return float((statistics.log_likelihood + self.frame.log_prior(params)) / weight)
+
+
+def _log_units(source: ArraySource, workers: Workers, scale: np.ndarray) -> float:
+    """Return what scaling has taken off the log-likelihood of what is observed."""
+    weight = np.ones(source.n_rows) if source.weight is None else source.weight
+    return float(weight @ ~np.isnan(source.rows) @ np.log(scale))
 
 
 def statistics_of(

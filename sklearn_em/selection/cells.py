@@ -4,19 +4,16 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.gaps import source_of
 from sklearn_em.em import Squarem, Status, StoppingRule
 from sklearn_em.estimators import GaussianMixtureEM
-from sklearn_em.estimators.checks import check_observed, check_sample_weight
+from sklearn_em.estimators.checks import check_observed
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.gaussian.covariance import Structure, structure_of
 from sklearn_em.mixture import MixtureParameters, criteria
@@ -38,14 +35,6 @@ class Data:
     sample_weight: ArrayLike | None
     known_labels: ArrayLike | None
     weight: float
-
-    @classmethod
-    def of(
-        cls, rows: np.ndarray, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None
-    ) -> Self:
-        """Sum the weights of the checked rows."""
-        source = source_of(rows, check_sample_weight(sample_weight, len(rows)))
-        return cls(X, sample_weight, known_labels, source.total_weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,15 +139,15 @@ def _alone(estimator: GaussianMixtureEM, data: Data) -> Cell:
 def _together(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | None) -> list[Cell | None]:
     """Fit the cells by chains of one structure each; None for cells that failed."""
     first = min(grid, key=lambda one: one.n_components)
-    rows, source = first._checked(data.X, data.sample_weight, None)
-    n_features = rows.shape[1]
+    with Workers(first.n_jobs) as workers:
+        source = first._opened(data.X, workers, data.sample_weight)
     places: dict[Structure, dict[int, int]] = {}
     options: dict[Structure, dict[int, Options]] = {}
     for place, one in enumerate(grid):
         structure, K = structure_of(one.covariance_type), one.n_components
         try:
             check_observed(source, K, data.sample_weight is not None)
-            said = one._options(n_features)
+            said = one._options(source.n_features)
         except ValueError:
             continue
         options.setdefault(structure, {})[K] = said
@@ -195,7 +184,7 @@ def _together(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | None)
         for K, place in of_one.items():
             end, shares = ends[structure][K], options[structure][K].proportions
             if isinstance(end, End):
-                n_free = n_parameters(structure, K, n_features, shares=shares, n_of_noise=n_of_noise)
+                n_free = n_parameters(structure, K, source.n_features, shares=shares, n_of_noise=n_of_noise)
                 cells[place] = _cell(end, n_free, data.weight)
     return cells
 

@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_em._sklearn import StrOptions, fit_context
+from sklearn_em.data.executors import Workers
 from sklearn_em.estimators import GaussianMixtureEM
 from sklearn_em.estimators.checks import unchanged_on_error
+from sklearn_em.estimators.inputs import Said, looked_at, opened
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, STRUCTURES, Factor, Structure, structure_of
 from sklearn_em.selection.cells import Cell, Data, fitted, fitted_cells
 
@@ -212,7 +214,9 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
         return tags
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, known_labels: ArrayLike | None) -> None:
-        rows = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        said = Said(sample_weight, in_units=False)
+        with Workers() as workers:
+            source = looked_at(opened(self, X, said, reset=True), said, workers)
         template = GaussianMixtureEM(random_state=0) if self.estimator is None else clone(self.estimator)
         structures, numbers = _structures(self.covariance_type), _numbers(self.n_components)
         grid = [
@@ -220,7 +224,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):
             for structure in structures
             for K in numbers
         ]
-        data = Data.of(rows, X, sample_weight, known_labels)
+        data = Data(X, sample_weight, known_labels, source.total_weight)
         cells = fitted_cells(grid, data, self.n_jobs)
         done: dict[int, list[warnings.WarningMessage]] = {}
         while (place := self._next(cells, data, done)) is not None:

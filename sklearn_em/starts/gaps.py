@@ -12,6 +12,7 @@ from sklearn_em.gaussian.covariance import STRUCTURES
 from sklearn_em.gaussian.m_step import Terms
 from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters
 from sklearn_em.mixture.imputation import conditional_means
+from sklearn_em.mixture.prediction import Predictor
 
 # Rough is enough, and blurred this much, in shares of the variances, no matrix is singular.
 _ROUGH = StoppingRule(tol=1e-2, max_iter=5)
@@ -35,4 +36,4 @@ def filled_sample(problem: Problem, workers: Workers) -> np.ndarray:
     wide = np.diag(problem.covariance.diagonal() + problem.variance)[None]
     start = MixtureParameters(np.ones(1), Gaussians.from_covariances(structure, problem.mean[None], wide))
     params = run(model, begin(model, start), _ROUGH).params
-    return conditional_means(params, None, source, workers)
+    return conditional_means(Predictor(params, workers), source)

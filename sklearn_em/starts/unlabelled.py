@@ -45,6 +45,7 @@ def unlabelled(
     stopping : StoppingRule
     rng : RandomState
     """
+    assert isinstance(model.source, ArraySource)
     blind = replace(model, source=replace(model.source, evidence=None))
     anonymous = replace(space, evidence=None)
     own = np.random.RandomState(rng.randint(2**31 - 1))
