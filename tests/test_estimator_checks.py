@@ -3,6 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
+    check_estimators_partial_fit_n_features,
     check_non_transformer_estimators_n_iter,
     check_param_validation,
     parametrize_with_checks,
@@ -41,7 +42,12 @@ def test_more_estimator_checks(estimator, check, monkeypatch):
 @pytest.mark.parametrize(
     "check",
     # scikit-learn runs these on its own estimators, or on clusterers, only
-    [check_param_validation, check_dataframe_column_names_consistency, check_non_transformer_estimators_n_iter],
+    [
+        check_param_validation,
+        check_dataframe_column_names_consistency,
+        check_estimators_partial_fit_n_features,
+        check_non_transformer_estimators_n_iter,
+    ],
 )
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
 def test_checks_that_are_not_run_on_third_parties(check, covariance_type):

@@ -21,6 +21,11 @@ _HEAVY = 2.0**-14
 _DIGITS = 2.0**36
 
 
+def sample_size(n_components: int) -> int:
+    """Return how many rows are enough to start so many components from."""
+    return max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
+
+
 def draw_sample(
     source: Source,
     unit: np.ndarray,
@@ -52,7 +57,7 @@ def draw_sample(
     is_whole : bool
         Whether it is all the rows.
     """
-    size = max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
+    size = sample_size(n_components)
     if source.n_kept <= size:
         return source.sum(Sample.of_kept, workers), True
     mean, axes = _frame(mean, scatter / weight)

@@ -16,6 +16,17 @@ from sklearn_em.starts.ends import Run
 
 # Those that not every model has, so that a new fit must not leave an old one's.
 OF_SOME_MODELS = (*MATRIX_ATTRIBUTES, *FACTOR_ATTRIBUTES, "noise_log_volume_")
+# Those that say how a fit went.
+OF_A_RUN = (
+    "converged_",
+    "status_",
+    "n_iter_",
+    "lower_bound_",
+    "lower_bounds_",
+    "accelerated_steps_",
+    "starts_",
+    "diagnostics_",
+)
 
 
 class OnDemand:

@@ -46,14 +46,14 @@ _SAME = 1e-9
 class Fitted:
     """The best end, its parameters in the data's units, a record of every start, and what was fitted with them.
 
-    `dtype` is that of the rows. A fit that was interrupted has no diagnostics, which take another pass.
+    `model` is scaled, and bound to the rows. A fit that was interrupted has no diagnostics, which take another pass.
     """
 
     run: Run
     records: list[StartRecord]
     noise: Noise | None
-    dtype: np.dtype
     diagnostics: Diagnostics | None
+    model: GaussianMixtureModel
 
     @classmethod
     def of_journal(cls, journal: Journal) -> Self | None:
@@ -63,7 +63,7 @@ class Fitted:
             return None
         model, run, records = broken_off
         params, noise = in_units_of_data(model, run.params)
-        return cls(replace(run, params=params), records, noise, model.source.dtype, None)
+        return cls(replace(run, params=params), records, noise, None, model)
 
 
 def fit_mixture(
@@ -150,7 +150,7 @@ def fit_mixture(
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
     diagnostics = diagnose(replace(model, source=source), best, records)
     best = replace(best, params=in_units_of_data(model, best.params)[0])
-    return Fitted(best, records, setting.noise, source.dtype, diagnostics)
+    return Fitted(best, records, setting.noise, diagnostics, model)
 
 
 def _has_identities(model: GaussianMixtureModel) -> bool:

@@ -19,13 +19,14 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.pieces import StoredPieces
 from sklearn_em.data.source import Source
-from sklearn_em.em import Squarem, StoppingRule
-from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
+from sklearn_em.em import Decay, Squarem, StoppingRule
+from sklearn_em.estimators.attributes import OF_A_RUN, OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
 from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, Watchable, checkpoints_of, fit_tasks
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
     check_precisions,
+    check_sample_weight,
     check_some_weight,
     check_weights,
     unchanged_on_error,
@@ -48,6 +49,7 @@ from sklearn_em.estimators.persistence import Stamped
 from sklearn_em.estimators.progress import Printer
 from sklearn_em.estimators.saving import Saving
 from sklearn_em.estimators.setting import Options, Setting
+from sklearn_em.estimators.stream import OF_A_STREAM, FirstRows, Stepwise, Stream
 from sklearn_em.estimators.summary import Summary, summarise
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
 from sklearn_em.gaussian.covariance.decomposition import CovarianceDecomposition, decompose
@@ -142,6 +144,11 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     n_jobs : int or None, default=None
         The number of threads; None uses as many as the linear algebra library would, -1 all. The result is the same
         to the last bit for any number.
+    forgetting : float or None, default=None
+        Only for `partial_fit`: the share that each new row (unit of weight) takes off the weight of all earlier ones,
+        between 0 and 1, however rows are cut into blocks. About the last `1 / forgetting` rows then decide, and the
+        mixture follows where they go. None forgets nothing but first guesses: it converges on a stream that stays as it
+        is.
 
     Attributes
     ----------
@@ -174,7 +181,8 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         acceleration that were undone included.
     lower_bound_ : float
         The objective at the fitted parameters, per unit of weight. Without prior and labels at most `score(X)`, and
-        equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior.
+        equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior. After `partial_fit` an
+        average, see there.
     lower_bounds_ : list of float
         The objective of the best start, beginning with the start itself: entry i is after i iterations.
     accelerated_steps_ : list of int
@@ -185,6 +193,10 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     diagnostics_ : Diagnostics
         Per component `mass`, `effective_sample_size`, `condition_number`, `smallest_relative_eigenvalue` and
         `certain_share`, the share of its mass that is certain; `n_failed_starts`, and why: `failures`.
+    n_samples_seen_ : int
+        Only after `partial_fit`: how many rows it was given.
+    n_steps_ : int
+        Only after `partial_fit`: how often it was called.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if the features of X have names.
@@ -241,6 +253,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
+        "forgetting": [Interval(Real, 0, 1, closed="neither"), None],
     }
 
     def __init__(
@@ -266,6 +279,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         verbose: int = 0,
         verbose_interval: int = 10,
         n_jobs: int | None = None,
+        forgetting: float | None = None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -287,6 +301,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
+        self.forgetting = forgetting
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -355,6 +370,72 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
                 interrupt = caught
         if interrupt is not None:
             saving.end_with(interrupt)
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Go on with another block of rows, by stepwise EM.
+
+        The first rows, up to 8192 of them (or 128 per component, if that is more), are kept, and each call is a fit to
+        all of them so far, with a new search for the start where there are enough new ones. From then on only decayed
+        statistics are kept: a block is looked at once, or some times where it weighs much beside all before, and let
+        go. Scale, centre, `reg_covar="auto"`, the box of the noise, and a prior made from the data stay as they then
+        are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A block of any size; the first must have at least `n_components` rows. NaN is a missing value.
+        y : Ignored
+            Present for the convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            The weight of each row: a weight of 2 is a repeated row, 0 a row left out.
+
+        Returns
+        -------
+        self : GaussianMixtureEM
+            With the attributes that say the parameters, `n_samples_seen_`, `n_steps_` and `lower_bound_`: the average
+            objective of the rows, as decayed as they are, each at the parameters of the time when it was last looked
+            at. Attributes that tell how a fit went are gone.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, or if covariances are singular, which takes `reg_covar=0`.
+            Nothing is changed then.
+
+        See Also
+        --------
+        fit : Forgets all that came before.
+
+        Notes
+        -----
+        After `fit` it goes on from there: the fit stands for its rows. After `from_parameters` the parameters are where
+        the first fit starts, as `weights_init`, `means_init` and `precisions_init` are, and stand for no rows. While
+        first rows are kept, a new search may number the components anew.
+
+        When n rows have been seen, a new one counts as much as n^0.5 in statistics, so that first guesses are
+        forgotten; with `forgetting`, as much as any row in its time.
+
+        References
+        ----------
+        Cappe and Moulines (2009), "On-line expectation-maximization algorithm for latent data models", Journal of the
+        Royal Statistical Society B 71, section 2.3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_em import GaussianMixtureEM
+        >>> rng = np.random.default_rng(0)
+        >>> mixture = GaussianMixtureEM(2, random_state=0)
+        >>> for _ in range(20):
+        ...     block = rng.normal(size=(1000, 1)) + rng.choice([0, 10], size=(1000, 1))
+        ...     mixture = mixture.partial_fit(block)
+        >>> mixture.n_samples_seen_, sorted(mixture.means_[:, 0].round(1).tolist())
+        (20000, [0.0, 10.0])
+        """
+        self._validate_params()
+        with unchanged_on_error(self):
+            self._partial_fit(X, sample_weight)
         return self
 
     def fit_predict(
@@ -876,34 +957,87 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         tasks: Tasks = UNWATCHED,
         saving: Saving | None = None,
     ) -> None:
-        structure, K = self._structure, self.n_components
-        observers: list[Observer] = [tasks]
         with Workers(self.n_jobs) as workers:
             source = self._opened(X, workers, sample_weight, known_labels)
-            options, given = self._options(source.n_features), self._given(source.n_features)
-            setting = Setting.of(source, options, K, structure.one_scale, workers)
-            rng = check_random_state(self.random_state)
-            if saving is not None:
-                savers, rng = saving.begin(partial(of_fit, self, setting, options, given), self.random_state)
-                observers = savers + observers
-            if self.verbose:
-                observers.append(Printer(self.verbose_interval, self.verbose > 1))
-            fitted = fit_mixture(
-                setting,
-                structure,
-                options,
-                n_components=K,
-                method=self.init_params,
-                given=given,
-                n_init=self.n_init,
-                rng=rng,
-                stopping=StoppingRule(float(self.tol), int(self.max_iter)),
-                accelerator=Squarem() if self._accelerates() else None,
-                observer=Observers(*observers),
-                found=found,
-            )
+            fitted = self._fitted(source, self._given(source.n_features), workers, found, tasks, saving)
         self._publish(fitted)
         self._warn(fitted)
+
+    def _partial_fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
+        before = vars(self)
+        goes_on = "means_" in before
+        block = opened(self, X, Said(), reset=not goes_on)
+        rows = block.rows if isinstance(block, ArraySource) else block.read(0, block.n_rows).rows
+        weight = check_sample_weight(sample_weight, len(rows))
+        dtype, counts = rows.dtype, (before.get("n_samples_seen_", 0), before.get("n_steps_", 0))
+        with Workers(self.n_jobs) as workers:
+            stream = self._stream_before(rows, workers)
+            stream = stream.absorbed(
+                rows,
+                np.ones(len(rows)) if weight is None else weight,
+                self.n_components,
+                Decay(self.forgetting),
+                workers,
+                self._fitted_to_weighted,
+            )
+        self._publish_parameters(stream.params, stream.noise, self.means_.dtype if goes_on else dtype)
+        self.lower_bound_ = stream.objective
+        self.n_samples_seen_, self.n_steps_ = counts[0] + len(rows), counts[1] + 1
+        self._stream = stream
+
+    def _stream_before(self, rows: np.ndarray, workers: Workers) -> Stream:
+        """Return what is known before a block, if only the parameters of a fit."""
+        attributes, p = vars(self), rows.shape[1]
+        if "means_" not in attributes:
+            return FirstRows(self._given_by_user(p), rows[:0], np.empty(0))
+        last = self._given_by_last(p, "partial_fit", "use `fit`, or a clone,")
+        if "_stream" in attributes:
+            return self._stream
+        if "diagnostics_" not in attributes:
+            return FirstRows(last, rows[:0], np.empty(0))
+        weight = float(self.diagnostics_.mass.sum()) / (1 - self.noise_weight_)
+        return Stepwise.after_parameters(
+            self._parameters(), self._noise, weight, self.lower_bound_, self._structure, self._options(p), workers
+        )
+
+    def _fitted_to_weighted(self, rows: np.ndarray, weight: np.ndarray, given: Given, workers: Workers) -> Fitted:
+        said = Said(weight, in_units=self.prior is None)
+        source = looked_at(said.of(rows), said, workers)
+        check_observed(source, self.n_components, is_weighted=True)
+        return self._fitted(source, given, workers)
+
+    def _fitted(
+        self,
+        source: Source,
+        given: Given,
+        workers: Workers,
+        found: MixtureParameters | None = None,
+        tasks: Tasks = UNWATCHED,
+        saving: Saving | None = None,
+    ) -> Fitted:
+        structure, K, options = self._structure, self.n_components, self._options(source.n_features)
+        setting = Setting.of(source, options, K, structure.one_scale, workers)
+        rng = check_random_state(self.random_state)
+        observers: list[Observer] = [tasks]
+        if saving is not None:
+            savers, rng = saving.begin(partial(of_fit, self, setting, options, given), self.random_state)
+            observers = savers + observers
+        if self.verbose:
+            observers.append(Printer(self.verbose_interval, self.verbose > 1))
+        return fit_mixture(
+            setting,
+            structure,
+            options,
+            n_components=K,
+            method=self.init_params,
+            given=given,
+            n_init=self.n_init,
+            rng=rng,
+            stopping=StoppingRule(float(self.tol), int(self.max_iter)),
+            accelerator=Squarem() if self._accelerates() else None,
+            observer=Observers(*observers),
+            found=found,
+        )
 
     def _opened(
         self,
@@ -939,7 +1073,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
 
     def _publish(self, fitted: Fitted) -> None:
         """Set the fitted attributes."""
-        self._publish_parameters(fitted.run.params, fitted.noise, fitted.dtype)
+        self._publish_parameters(fitted.run.params, fitted.noise, fitted.model.source.dtype)
         self.__dict__.update(of_run(fitted.run))
         self.starts_ = fitted.records
         self.__dict__.pop("diagnostics_", None)
@@ -947,7 +1081,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
             self.diagnostics_ = fitted.diagnostics
 
     def _publish_parameters(self, params: MixtureParameters, noise: Noise | None, dtype: np.dtype) -> None:
-        for name in (*OF_SOME_MODELS, "_sampler"):
+        for name in (*OF_SOME_MODELS, *OF_A_RUN, *OF_A_STREAM, "_sampler"):
             self.__dict__.pop(name, None)
         self.__dict__.update(published(params, noise, dtype))
         self._noise = noise
@@ -981,22 +1115,26 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
 
     def _given(self, n_features: int) -> Given:
         """Return what the user, or the last fit of a warm start, gives of the start, unscaled."""
-        structure, K = self._structure, self.n_components
         if self.warm_start and "means_" in vars(self):
-            expected = {"means_": (K, n_features), **structure.published_shapes(K, n_features)}
-            fitted = {name: vars(self)[name].shape for name in expected if name in vars(self)}
-            if fitted != expected:
-                what = " and ".join(f"whose {name.strip('_')} have shape {shape}" for name, shape in fitted.items())
-                need = " and ".join(f"{name} of shape {shape}" for name, shape in expected.items())
-                raise ValueError(
-                    f"warm_start=True goes on from the last fit, {what}, but n_components={K}, "
-                    f"n_features={n_features} and covariance_type={self.covariance_type!r} need {need}; set "
-                    "warm_start=False to start afresh."
-                )
-            params = self._parameters()
-            share = params.weights / params.weights.sum()
-            noise_weight = None if self._noise is None else params.noise_weight
-            return Given(share, params.gaussians.means, params.gaussians.precision_cholesky, noise_weight)
+            return self._given_by_last(n_features, "warm_start=True", "set warm_start=False")
+        return self._given_by_user(n_features)
+
+    def _given_by_last(self, n_features: int, what_goes_on: str, remedy: str) -> Given:
+        structure, K = self._structure, self.n_components
+        expected = {"means_": (K, n_features), **structure.published_shapes(K, n_features)}
+        fitted = {name: vars(self)[name].shape for name in expected if name in vars(self)}
+        if fitted != expected:
+            what = " and ".join(f"whose {name.strip('_')} have shape {shape}" for name, shape in fitted.items())
+            need = " and ".join(f"{name} of shape {shape}" for name, shape in expected.items())
+            raise ValueError(
+                f"{what_goes_on} goes on from the last fit, {what}, but n_components={K}, "
+                f"n_features={n_features} and covariance_type={self.covariance_type!r} need {need}; {remedy} to start "
+                "afresh."
+            )
+        return Given.of(self._parameters(), self._noise is not None)
+
+    def _given_by_user(self, n_features: int) -> Given:
+        structure, K = self._structure, self.n_components
         return Given(
             None if self.weights_init is None else check_weights(self.weights_init, K, "weights_init"),
             None if self.means_init is None else check_means(self.means_init, K, n_features),

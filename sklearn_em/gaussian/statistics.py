@@ -37,6 +37,18 @@ class GaussianStatistics:
         """Add the statistics of other rows, summed about the same reference."""
         return replace(self, sums=self.sums + other.sums)
 
+    def scale(self, factor: float) -> Self:
+        """Return the statistics of the same rows with weights multiplied by `factor`."""
+        return replace(self, sums=self.sums * factor, total=None if self.total is None else self.total * factor)
+
+    def move_to(self, reference: np.ndarray) -> Self:
+        """Return the same statistics about other points (K, p) or (1, p); not under COMMON moments."""
+        p, moments = reference.shape[1], self.moments
+        shift = self.shift + (self.reference - reference)
+        added = self.mass[:, None] * moments.packed(moments.outer(shift) - moments.outer(self.shift))
+        sums = np.concatenate([self.sums[:1], self.sums[1:-p] + added.T, self.mass * shift.T])
+        return replace(self, sums=sums, reference=reference)
+
     @cached_property
     def mass(self) -> np.ndarray:
         """The sum of responsibilities of each component, (K,)."""

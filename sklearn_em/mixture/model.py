@@ -134,12 +134,13 @@ class GaussianMixtureModel:
 
     def objective(self, statistics: MixtureStatistics, params: MixtureParameters) -> float:
         """Return J, per unit of weight and in the data's own units."""
-        total = statistics.log_likelihood
-        if self.terms.prior is not None:
-            total += self.terms.prior.log_density(params.gaussians)
-        if self.proportions.concentration is not None:
-            total += self.proportions.log_prior(params.weights, None if self.noise is None else params.noise_weight)
-        return total / self.problem.weight + self._log_scale
+        return (statistics.log_likelihood + self.log_prior(params)) / self.problem.weight + self._log_scale
+
+    def log_prior(self, params: MixtureParameters) -> float:
+        """Return the log density of the priors."""
+        total = 0.0 if self.terms.prior is None else self.terms.prior.log_density(params.gaussians)
+        noise_weight = None if self.noise is None else params.noise_weight
+        return total + self.proportions.log_prior(params.weights, noise_weight)
 
     def chart(self, frame: MixtureStatistics) -> "MixtureChart | None":
         """Return coordinates of statistics in which `frame` is 0.

@@ -37,6 +37,8 @@ class Pass:
         Where it is not NaN, a component's moments are summed about this point.
     kept : dict, optional
         Where to keep the features of all rows between passes, if one block holds them.
+    total_is_known : bool
+        Whether the second moments of all rows together are known without this pass.
     """
 
     params: MixtureParameters
@@ -46,6 +48,7 @@ class Pass:
     noise: Noise | None
     apart: np.ndarray | None
     kept: KeptFeatures | None = None
+    total_is_known: bool = True
 
     def __call__(self, source: ArraySource, workers: Workers) -> MixtureStatistics:
         """Sum over rows, but for what all components share."""
@@ -57,7 +60,7 @@ class Pass:
             patterns=source.patterns,
             blur=self.blur,
             apart=self.apart,
-            total_is_known=noise is None,
+            total_is_known=noise is None and self.total_is_known,
         )
         K = densities.n_components
         partition = Partition.of(

@@ -1,6 +1,6 @@
 """A mixture's parameters, and the statistics that rows give: plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -49,3 +49,11 @@ class MixtureStatistics:
         return type(self)(
             self.gaussian + other.gaussian, self.log_likelihood + other.log_likelihood, self.noise + other.noise
         )
+
+    def scale(self, factor: float) -> Self:
+        """Return the statistics of the same rows with weights multiplied by `factor`."""
+        return type(self)(self.gaussian.scale(factor), self.log_likelihood * factor, self.noise * factor)
+
+    def move_to(self, other: Self) -> Self:
+        """Return the same statistics about the points of `other`."""
+        return replace(self, gaussian=self.gaussian.move_to(other.gaussian.reference))

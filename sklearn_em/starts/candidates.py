@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -27,6 +28,13 @@ class Given:
     means: np.ndarray | None = None
     precision_cholesky: np.ndarray | None = None
     noise_weight: float | None = None
+
+    @classmethod
+    def of(cls, params: MixtureParameters, has_noise: bool) -> Self:
+        """Give all parts."""
+        share = params.weights / params.weights.sum()
+        gaussians = params.gaussians
+        return cls(share, gaussians.means, gaussians.precision_cholesky, params.noise_weight if has_noise else None)
 
     @property
     def is_empty(self) -> bool:
