@@ -10,8 +10,9 @@ import numpy as np
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import GappedSource
+from sklearn_em.data.gather import gathered
 from sklearn_em.data.scan import box
-from sklearn_em.data.source import A, Rows, Source, T, What
+from sklearn_em.data.source import A, Opened, Rows, Source, T, What
 
 # Pieces are summed in at most this many groups, whose sums are then added in order.
 _MOST_GROUPS = 32
@@ -22,7 +23,7 @@ _LARGE = 2**62
 
 
 @dataclass(frozen=True, eq=False)
-class StoredPieces(Rows):
+class StoredPieces(Opened):
     """Rows in a store, from which each worker reads piece after piece.
 
     Attributes
@@ -54,7 +55,7 @@ class StoredPieces(Rows):
 
         return then(reduce(add, workers.map(lambda: of_group, groups, _LARGE)))
 
-    def each(self, what: Callable[[ArraySource, Workers], T], workers: Workers) -> Iterator[tuple[slice, T]]:
+    def each(self, what: Callable[[ArraySource, Workers], T], workers: Workers) -> Iterator[T]:
         """Yield what each piece says, in order; no more of it is held than there are workers."""
 
         def of_span(span: tuple[int, int]) -> T:
@@ -63,8 +64,13 @@ class StoredPieces(Rows):
         n = workers.n_threads
         for i in range(0, len(self.bounds), n):
             some = self.bounds[i : i + n]
-            values = workers.map(lambda: of_span, some, _LARGE)
-            yield from zip((slice(start, stop) for start, stop in some), values, strict=True)
+            yield from workers.map(lambda: of_span, some, _LARGE)
+
+    def array(
+        self, what: Callable[[ArraySource, Workers], np.ndarray], workers: Workers, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return what is said of each row, in `out` if it is given."""
+        return gathered(self.each(what, workers), self.n_rows, out)
 
     def _of_piece(self, what: Callable[[ArraySource, Workers], T], start: int, stop: int) -> T:
         with Workers(1) as one:

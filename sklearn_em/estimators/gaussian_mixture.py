@@ -16,8 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.pieces import StoredPieces
-from sklearn_em.data.source import Source
+from sklearn_em.data.source import Opened, Source
 from sklearn_em.em import Squarem, StoppingRule
 from sklearn_em.estimators.attributes import OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
 from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, fit_tasks
@@ -38,11 +37,12 @@ from sklearn_em.estimators.conversion import (
 )
 from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
-from sklearn_em.estimators.inputs import Said, looked_at, opened
+from sklearn_em.estimators.inputs import looked_at, opened
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior, check_some_component
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.outputs import blocks_of, predicted, with_weight
 from sklearn_em.estimators.progress import Printer
+from sklearn_em.estimators.said import Said
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.estimators.summary import Summary, summarise
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, Factor, Structure, structure_of
@@ -993,7 +993,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
     def _n_parameters_of_noise(self) -> int:
         return 0 if self.noise is False else 1 + (self._given_log_volume is None)
 
-    def _seen(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> ArraySource | StoredPieces:
+    def _seen(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Opened:
         """Return rows with the features of the fit."""
         check_is_fitted(self)
         return opened(self, X, Said(sample_weight), reset=False)
