@@ -48,15 +48,17 @@ class DaskPieces(Opened):
 
     def of_sum(self, then: Callable[[A], T], what: What[A], workers: Workers) -> T:
         """Add up in a tree of fixed order, so that the sum is the same on any number of workers."""
+        from dask.task_spec import Task, TaskRef
+
         name = f"em-sum-{uuid4().hex}"
         layer, keys = self._asked(name, what)
         level = 0
         while len(keys) > 1:
             level += 1
-            tasks = {(name, level, i): keys[i : i + _FAN_IN] for i in range(0, len(keys), _FAN_IN)}
-            layer.update({key: (_added, *below) for key, below in tasks.items()})
-            keys = list(tasks)
-        layer[name] = (_ended, then, keys[0])
+            below = {(name, level, i): keys[i : i + _FAN_IN] for i in range(0, len(keys), _FAN_IN)}
+            layer.update({key: Task(key, _added, *map(TaskRef, some)) for key, some in below.items()})
+            keys = list(below)
+        layer[name] = Task(name, _ended, then, TaskRef(keys[0]))
         return self._delayed(name, layer, name).compute()
 
     def each(self, what: Callable[[ArraySource, Workers], T], workers: Workers) -> Iterator[T]:
@@ -84,24 +86,30 @@ class DaskPieces(Opened):
                 "and write what is returned by dask.array.store(result, out) or result.to_zarr(path)."
             )
         import dask.array as da
+        from dask.task_spec import Task, TaskRef
 
         example = what(self.example, workers)
         tail = example.shape[1:]
         name = f"em-array-{uuid4().hex}"
         layer, keys = self._asked(name, what)
         empty = example[:0]
-        layer.update({(name, i, *(0 for _ in tail)): (_in_type, key, empty) for i, key in enumerate(keys)})
+        for i, key in enumerate(keys):
+            place = (name, i, *(0 for _ in tail))
+            layer[place] = Task(place, _in_type, TaskRef(key), empty)
         rows = (np.nan,) * len(keys) if self.lengths is None else self.lengths
         return da.Array(self._graph(name, layer), name, (rows, *((n,) for n in tail)), meta=empty)
 
     def _asked(self, name: str, what: Callable[[ArraySource, Workers], Any]) -> tuple[dict[Any, Any], list[Any]]:
         """Return tasks that ask every partition, and their keys."""
+        from dask.task_spec import DataNode, Task, TaskRef
+
         asked = f"{name}-asked"
-        layer: dict[Any, Any] = {asked: partial(_of_partition, self.check, what)}
-        keys = []
-        for i, parts in enumerate(zip(*(column or [None] * self._n_parts for column in self.columns), strict=True)):
-            keys.append((f"{name}-of-rows", i))
-            layer[keys[-1]] = (_called, asked, i, *(None if part is None else part.key for part in parts))
+        layer: dict[Any, Any] = {asked: DataNode(asked, partial(_of_partition, self.check, what))}
+        keys = [(f"{name}-of-rows", i) for i in range(self._n_parts)]
+        columns = [column or [None] * len(keys) for column in self.columns]
+        for key, *parts in zip(keys, *columns, strict=True):
+            refs = [None if part is None else TaskRef(part.key) for part in parts]
+            layer[key] = Task(key, _called, TaskRef(asked), key[1], *refs)
         return layer, keys
 
     @property
@@ -174,16 +182,15 @@ def in_row_chunks(values: Any, name: str, n_dimensions: tuple[int, ...]) -> Any:
             f"{name} is a Dask collection of type {type(values).__name__}; give a dask.array or a dask.dataframe."
         )
     if values.ndim not in n_dimensions:
-        raise ValueError(
-            f"{name} is a Dask collection of {values.ndim} dimensions; it must have {' or '.join(map(str, n_dimensions))}."
-        )
+        need = " or ".join(map(str, n_dimensions))
+        raise ValueError(f"{name} has {values.ndim} dimensions; give a Dask collection of {need}, rows first.")
     is_split = hasattr(values, "chunks") and values.ndim == 2 and values.numblocks[1] > 1
     return values.rechunk({1: -1}) if is_split else values
 
 
 def lengths_of(values: Any) -> tuple[int, ...] | None:
     """Return the lengths of the chunks of rows, if they are known."""
-    lengths = getattr(values, "chunks", ((np.nan,),))[0]
+    lengths: tuple[int, ...] = getattr(values, "chunks", ((np.nan,),))[0]
     return None if np.isnan(lengths).any() else lengths
 
 

@@ -1,7 +1,7 @@
 """From Dask's collections to partitions of checked rows."""
 
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -33,19 +33,23 @@ class PartitionCheck:
     n_features : int
     said : Said
         What is the same for all rows.
-    ends : tuple of int, optional
-        Before which row each partition ends, if that is known.
+    bounds : tuple of (int, int), optional
+        Where the partitions begin and end, if that is known.
     """
 
     n_features: int
     said: Said
-    ends: tuple[int, ...] | None
+    bounds: tuple[tuple[int, int], ...] | None
 
     def __call__(self, number: int, rows: Any, weight: Any, labels: Any) -> ArraySource | None:
         """Return checked rows with what is said of them, or None where there are none."""
-        n_rows = np.shape(rows)[0]
-        place = Place.of_partition(number) if self.ends is None else self._place(number, n_rows)
-        given = {name: part for name, part in zip(_SAID, (weight, labels), strict=True) if part is not None}
+        n_rows, place = len(rows), Place.of_partition(number)
+        if self.bounds is not None:
+            start, stop = self.bounds[number]
+            n_rows, place = stop - start, Place.between(start, stop)
+        given: dict[str, Any] = {
+            name: part for name, part in zip(_SAID, (weight, labels), strict=True) if part is not None
+        }
         for name, part in given.items():
             if len(part) != n_rows:
                 raise ValueError(
@@ -55,10 +59,6 @@ class PartitionCheck:
         if n_rows == 0:
             return None
         return checked_piece(checked(rows, place, n_rows, self.n_features), replace(self.said, **given), place)
-
-    def _place(self, number: int, n_rows: int) -> Place:
-        assert self.ends is not None
-        return Place.between(self.ends[number] - n_rows, self.ends[number])
 
 
 def partitioned(estimator: Any, X: Any, said: Said, *, reset: bool) -> DaskPieces:
@@ -83,11 +83,9 @@ def partitioned(estimator: Any, X: Any, said: Said, *, reset: bool) -> DaskPiece
         lengths = counted(X)
     along = {name: _along(values, name, X, lengths) for name, values in own.items()}
     collections = dict(zip(("X", *along), optimised(X, *along.values()), strict=True))
-    check = PartitionCheck(
-        header.shape[1],
-        replace(said, **dict.fromkeys(own)),
-        None if lengths is None else tuple(accumulate(lengths)),
-    )
+    bounds = None if lengths is None else tuple(pairwise(accumulate(lengths, initial=0)))
+    of_all: dict[str, Any] = dict.fromkeys(own)
+    check = PartitionCheck(header.shape[1], replace(said, **of_all), bounds)
     columns = [parts_of(collections[name]) if name in collections else None for name in ("X", *_SAID)]
     example = ArraySource(np.zeros((1, header.shape[1]), dtype=_dtype(X)))
     return DaskPieces(check, columns, example, lengths)
@@ -119,7 +117,7 @@ def _along(values: Any, name: str, X: Any, lengths: tuple[int, ...] | None) -> A
     n_parts, n_own = X.npartitions, values.npartitions
     if n_own != n_parts:
         raise ValueError(
-            f"{name} has {n_own} partitions of unknown length, but X has {n_parts}; give {name} in partitions as long as "
-            "those of X, or arrays whose lengths are known, by compute_chunk_sizes() or to_dask_array(lengths=True)."
+            f"{name} has {n_own} partitions of unknown length, but X has {n_parts}; give {name} in partitions as long "
+            "as those of X, or arrays whose lengths are known, by compute_chunk_sizes() or to_dask_array(lengths=True)."
         )
     return values
