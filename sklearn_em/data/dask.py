@@ -177,9 +177,10 @@ def in_row_chunks(values: Any, name: str, n_dimensions: tuple[int, ...]) -> Any:
     ValueError
         If it has another number of dimensions.
     """
-    if not hasattr(values, "ndim") or not hasattr(values, "to_delayed"):
+    # A Delayed has every attribute.
+    if not isinstance(getattr(values, "ndim", None), int):
         raise TypeError(
-            f"{name} is a Dask collection of type {type(values).__name__}; give a dask.array or a dask.dataframe."
+            f"{name} is a Dask collection of type {type(values).__name__}; give a dask array or a dask DataFrame."
         )
     if values.ndim not in n_dimensions:
         need = " or ".join(map(str, n_dimensions))
@@ -190,8 +191,9 @@ def in_row_chunks(values: Any, name: str, n_dimensions: tuple[int, ...]) -> Any:
 
 def lengths_of(values: Any) -> tuple[int, ...] | None:
     """Return the lengths of the chunks of rows, if they are known."""
-    lengths: tuple[int, ...] = getattr(values, "chunks", ((np.nan,),))[0]
-    return None if np.isnan(lengths).any() else lengths
+    if not hasattr(values, "chunks") or np.isnan(values.chunks[0]).any():
+        return None
+    return tuple(values.chunks[0])
 
 
 def counted(values: Any) -> tuple[int, ...]:
@@ -210,11 +212,16 @@ def spread(values: np.ndarray, lengths: tuple[int, ...]) -> Any:
 
 
 def optimised(*values: Any) -> list[Any]:
-    """Return collections whose graphs are optimised, once for all passes; what arrays have in common they keep."""
+    """Return collections whose graphs are optimised, once for all passes.
+
+    Several arrays are left as they are: what they have in common, the rows of which weights are made, Dask's optimiser
+    would compute for each of them.
+    """
     from dask import optimize
 
-    arrays = iter(optimize(*(one for one in values if hasattr(one, "chunks"))))
-    return [next(arrays) if hasattr(one, "chunks") else one.optimize() for one in values]
+    if sum(hasattr(one, "chunks") for one in values) > 1:
+        return [one if hasattr(one, "chunks") else one.optimize() for one in values]
+    return [optimize(one)[0] if hasattr(one, "chunks") else one.optimize() for one in values]
 
 
 def parts_of(values: Any) -> list[Any]:

@@ -43,7 +43,7 @@ class PartitionCheck:
 
     def __call__(self, number: int, rows: Any, weight: Any, labels: Any) -> ArraySource | None:
         """Return checked rows with what is said of them, or None where there are none."""
-        n_rows, place = len(rows), Place.of_partition(number)
+        n_rows, place = rows.shape[0], Place.of_partition(number)
         if self.bounds is not None:
             start, stop = self.bounds[number]
             n_rows, place = stop - start, Place.between(start, stop)
