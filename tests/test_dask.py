@@ -326,20 +326,18 @@ def die_once(block, folder, after):
     return block
 
 
+@pytest.fixture(scope="module")
+def client():
+    """A client of a cluster of two worker processes."""
+    distributed = pytest.importorskip("distributed")
+    two = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**two) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
 @pytest.mark.slow
 class TestCluster:
     """Two worker processes on this machine."""
-
-    @pytest.fixture(scope="class")
-    def client(self):
-        distributed = pytest.importorskip("distributed")
-        with (
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            yield client
 
     @pytest.fixture(autouse=True)
     def synchronous(self, client):
