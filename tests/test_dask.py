@@ -330,7 +330,7 @@ def die_once(block, folder, after):
 def client():
     """A client of a cluster of two worker processes."""
     distributed = pytest.importorskip("distributed")
-    two = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    two = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with distributed.LocalCluster(**two) as cluster, distributed.Client(cluster) as client:
         yield client
 
@@ -351,7 +351,7 @@ class TestCluster:
         in_memory = mixture(noise=True).fit(X, sample_weight=weight, known_labels=known)
         fitted = mixture(noise=True).fit(lazy, sample_weight=weight, known_labels=da.from_array(known, chunks=70))
         assert_same_fit(fitted, in_memory)
-        assert_array_equal(fitted.predict_proba(lazy).compute(), in_memory.predict_proba(X))
+        assert_allclose(fitted.predict_proba(lazy).compute(), in_memory.predict_proba(X), rtol=1e-9, atol=1e-12)
 
     def test_rows_stay_on_the_workers(self, monkeypatch):
         """Count every byte that comes to this process, where the scheduler is, too."""
@@ -391,6 +391,5 @@ class TestCluster:
         assert (tmp_path / "dead").exists()
         n_passes = (tmp_path / "blocks").stat().st_size / X.numblocks[0]
         assert n_passes > 11
-        client.wait_for_workers(2)
-        assert set(client.run(os.getpid).values()) != workers
+        assert workers - set(client.run(os.getpid).values())
         assert_same_fit(fitted, undisturbed)

@@ -299,7 +299,8 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             The rows; float32 is read as it is, and computed with in float64. NaN is a missing value; a row with nothing
-            observed is left out.
+            observed is left out. Of a Dask array or DataFrame the rows stay where they are, and predictions are lazy
+            Dask arrays.
         y : Ignored
             Present for the convention.
         sample_weight : array-like of shape (n_samples,), optional
