@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_em.data.readers import release_pages
+
 
 def gathered(blocks: Iterable[np.ndarray], n_rows: int, out: np.ndarray | None = None) -> np.ndarray:
     """Return blocks (b, ...), n_rows rows in all, as one array, in `out` if it is given.
@@ -22,8 +24,11 @@ def gathered(blocks: Iterable[np.ndarray], n_rows: int, out: np.ndarray | None =
             out = np.empty((n_rows, *block.shape[1:]), dtype=block.dtype)
         elif begin == 0:
             _check_out(out, (n_rows, *block.shape[1:]), block.dtype)
-        out[begin : begin + len(block)] = block
-        begin += len(block)
+        end = begin + len(block)
+        out[begin:end] = block
+        if isinstance(out, np.memmap):
+            release_pages(out, begin, end)
+        begin = end
     assert out is not None
     return out
 

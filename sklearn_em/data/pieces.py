@@ -1,9 +1,10 @@
 """Rows that are not in memory as a whole: sums over pieces that come into memory one at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 
@@ -51,20 +52,13 @@ class StoredPieces(Opened):
         groups = [self.bounds[i : i + n] for i in range(0, len(self.bounds), n)]
 
         def of_group(group: tuple[tuple[int, int], ...]) -> A:
-            return reduce(add, (self._of_piece(what, start, stop) for start, stop in group))
+            return reduce(add, (self._of_piece(what, span) for span in group))
 
-        return then(reduce(add, workers.map(lambda: of_group, groups, _LARGE)))
+        return then(reduce(add, _in_turns(of_group, groups, workers)))
 
     def each(self, what: Callable[[ArraySource, Workers], T], workers: Workers) -> Iterator[T]:
-        """Yield what each piece says, in order; no more of it is held than there are workers."""
-
-        def of_span(span: tuple[int, int]) -> T:
-            return self._of_piece(what, *span)
-
-        n = workers.n_threads
-        for i in range(0, len(self.bounds), n):
-            some = self.bounds[i : i + n]
-            yield from workers.map(lambda: of_span, some, _LARGE)
+        """Yield what each piece says, in order."""
+        return _in_turns(partial(self._of_piece, what), self.bounds, workers)
 
     def array(
         self, what: Callable[[ArraySource, Workers], np.ndarray], workers: Workers, out: np.ndarray | None = None
@@ -72,11 +66,18 @@ class StoredPieces(Opened):
         """Return what is said of each row, in `out` if it is given."""
         return gathered(self.each(what, workers), self.n_rows, out)
 
-    def _of_piece(self, what: Callable[[ArraySource, Workers], T], start: int, stop: int) -> T:
+    def _of_piece(self, what: Callable[[ArraySource, Workers], T], span: tuple[int, int]) -> T:
         with Workers(1) as one:
-            result = what(self.read(start, stop), one)
-        self.release(start, stop)
+            result = what(self.read(*span), one)
+        self.release(*span)
         return result
+
+
+def _in_turns(function: Callable[[Any], T], tasks: Sequence[Any], workers: Workers) -> Iterator[T]:
+    """Yield the result of each task, in order; no more of them are held than there are workers."""
+    n = workers.n_threads
+    for i in range(0, len(tasks), n):
+        yield from workers.map(lambda: function, tasks[i : i + n], _LARGE)
 
 
 @dataclass(frozen=True, eq=False)

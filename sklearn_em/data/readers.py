@@ -81,26 +81,29 @@ class SlicedReader(Reader):
 class MemmapReader(SlicedReader):
     """A memory map: rows are not copied, and their pages are given back when nobody looks at them any more."""
 
-    def __init__(self, array: np.memmap) -> None:
-        super().__init__(array)
-        # Changes that a copy-on-write map has not saved are nowhere else.
-        self._map = None if array.mode == "c" else array._mmap  # type: ignore[attr-defined]
-
     def parts(self, start: int, stop: int) -> Iterator[tuple[int, int, Any]]:
         """Yield a view of the rows."""
         yield start, stop, np.asarray(self._array[start:stop])
 
     def release(self, start: int, stop: int) -> None:
-        """Let the operating system have the pages; they stay in its cache as long as it has room."""
-        if self._map is None or not hasattr(mmap, "MADV_DONTNEED"):
-            return
-        rows = self._array[start:stop]
-        # Where rows do not lie one after the other, columns do.
-        for run in [rows] if rows.flags.c_contiguous else rows.T:
-            first = run.__array_interface__["data"][0] - np.frombuffer(self._map, np.uint8).ctypes.data
-            first, last = -(-first // mmap.PAGESIZE) * mmap.PAGESIZE, first + run.nbytes
-            if run.flags.c_contiguous and last > first:
-                self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
+        """Let the operating system have the pages."""
+        release_pages(self._array, start, stop)
+
+
+def release_pages(array: np.memmap, start: int, stop: int) -> None:
+    """Let the operating system have the pages of some rows; they stay in its cache as long as it has room."""
+    mapped = array._mmap  # type: ignore[attr-defined]
+    # Changes to a copy-on-write map are nowhere else.
+    if array.mode == "c" or mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    rows = array[start:stop]
+    base = np.frombuffer(mapped, np.uint8).ctypes.data
+    # Where rows do not lie one after the other, columns do.
+    for run in [rows] if rows.flags.c_contiguous else rows.T:
+        offset = run.__array_interface__["data"][0] - base
+        first, last = -(-offset // mmap.PAGESIZE) * mmap.PAGESIZE, offset + run.nbytes
+        if run.flags.c_contiguous and last > first:
+            mapped.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 class BlockReader(Reader):
@@ -110,6 +113,8 @@ class BlockReader(Reader):
     ----------
     blocks : sequence
         Each a table or array of shape (b, p).
+    header : Any
+        With the columns of the blocks.
     lengths : list of int
         The numbers of their rows.
     """
@@ -120,12 +125,6 @@ class BlockReader(Reader):
         self._begins = [0, *accumulate(lengths)]
         self.n_rows = self._begins[-1]
         self._lock = threading.Lock()
-
-    @classmethod
-    def of(cls, blocks: Any) -> "BlockReader":
-        """Read all blocks once to see how long they are."""
-        lengths = [len(blocks[i]) for i in range(len(blocks))]
-        return cls(blocks, blocks[0], lengths)
 
     @property
     def bounds(self) -> tuple[tuple[int, int], ...]:
@@ -197,14 +196,11 @@ def reader_of(X: Any) -> Reader | None:
         return SlicedReader(X) if len(X.shape) == 2 else None
     if not hasattr(X, "__len__") or len(X) == 0 or hasattr(X, "__array__"):
         return None
-    n_dimensions = np.ndim(X[0])
-    if n_dimensions == 2 and not _is_nested_list(X[0]):
-        return BlockReader.of(X)
-    if n_dimensions == 1 and not isinstance(X, list | tuple):
-        return SlicedReader(X, (len(X), len(X[0])))
+    first = X[0]
+    if isinstance(X, list | tuple) and isinstance(first, list | tuple):
+        return None
+    if np.ndim(first) == 2:
+        return BlockReader(X, first, [len(first), *(len(X[i]) for i in range(1, len(X)))])
+    if np.ndim(first) == 1 and not isinstance(X, list | tuple):
+        return SlicedReader(X, (len(X), len(first)))
     return None
-
-
-def _is_nested_list(block: Any) -> bool:
-    # A list of lists of lists is one array of three dimensions, which nobody can read as rows.
-    return isinstance(block, list | tuple)

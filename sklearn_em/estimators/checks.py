@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,9 @@ def checked_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
     """Return the weights as float64 of shape (n_samples,), or None if none were given."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, float(sample_weight))
     weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weight.ndim == 0:
-        weight = np.full(n_samples, float(weight))
     if weight.shape != (n_samples,):
         raise ValueError(
             f"sample_weight has shape {weight.shape}; it must have one weight for each of the {n_samples} samples, "

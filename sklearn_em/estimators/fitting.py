@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, repeat
+from typing import Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,6 +20,7 @@ from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureS
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.starts import (
     Given,
+    Journal,
     StartRecord,
     StartSpace,
     candidates,
@@ -42,12 +44,26 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The best end, its parameters in the data's units, a record of every start, and what was fitted with them."""
+    """The best end, its parameters in the data's units, a record of every start, and what was fitted with them.
+
+    `dtype` is that of the rows. A fit that was interrupted has no diagnostics, which take another pass.
+    """
 
     run: Run
     records: list[StartRecord]
     noise: Noise | None
-    diagnostics: Diagnostics
+    dtype: np.dtype
+    diagnostics: Diagnostics | None
+
+    @classmethod
+    def of_journal(cls, journal: Journal) -> Self | None:
+        """Return what there is of a fit that was interrupted; None if nothing is complete."""
+        broken_off = journal.broken_off()
+        if broken_off is None:
+            return None
+        model, run, records = broken_off
+        params, noise = in_units_of_data(model, run.params)
+        return cls(replace(run, params=params), records, noise, model.source.dtype, None)
 
 
 def fit_mixture(
@@ -132,9 +148,9 @@ def fit_mixture(
         model = replace(model, terms=replace(model.terms, blur=wider))
         best, records = searched(model)
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
-    diagnostics = diagnose(model, best, records)
+    diagnostics = diagnose(replace(model, source=source), best, records)
     best = replace(best, params=in_units_of_data(model, best.params)[0])
-    return Fitted(best, records, setting.noise, diagnostics)
+    return Fitted(best, records, setting.noise, source.dtype, diagnostics)
 
 
 def _has_identities(model: GaussianMixtureModel) -> bool:

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.data.executors import Workers
+from sklearn_em.data.gaps import source_of
 from sklearn_em.data.scan import Problem, scan
 from sklearn_em.data.source import Source
 from sklearn_em.estimators.options import GaussianMixturePrior, resolved
@@ -74,6 +75,14 @@ class Setting:
         return cls(source, problem, noise, workers)
 
     @cached_property
+    def close_source(self) -> Source:
+        """The rows in memory if they fit into the sample, else where they are."""
+        source, sample = self.source, self.problem.sample
+        if source.in_memory or not self.problem.is_whole:
+            return source
+        return source_of(sample.rows.astype(source.dtype), sample.weight, sample.evidence, source.weight_unit)
+
+    @cached_property
     def filled(self) -> np.ndarray:
         """The rows (m, p) of the sample, scaled, with guesses where values are missing."""
         return filled_sample(self.problem, self.workers)
@@ -97,7 +106,7 @@ class Setting:
             fixed = FixedGaussians(fixed.means * scale, structure.form.rescale(fixed.covariances, scale))
         return GaussianMixtureModel(
             structure,
-            self.source,
+            self.close_source,
             problem,
             Terms(blur, resolution, prior, fixed),
             self.workers,

@@ -153,8 +153,8 @@ class GaussianMixtureModel:
         return None if chart is None else MixtureChart(chart, frame.noise)
 
     def on_sample(self) -> Self:
-        """Return the same model bound to the problem's sample, or itself if that is all the data, in memory."""
-        if self.problem.is_whole and self.source.in_memory:
+        """Return the same model bound to the problem's sample, or itself if that is all the data."""
+        if self.problem.is_whole:
             return self
         return replace(self, source=self.problem.sample.source, problem=self.problem.of_sample())
 
