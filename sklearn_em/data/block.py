@@ -1,6 +1,6 @@
 """Some rows with their weights, and how data are cut into such blocks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
@@ -9,7 +9,8 @@ import numpy as np
 
 from sklearn_em.data.evidence import Evidence, Places
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.source import A, Source, T, What
+from sklearn_em.data.gather import gathered
+from sklearn_em.data.source import A, Opened, Source, T, What
 
 # A worker's buffers for one block: 2^19 numbers are 4 MiB. In shorter blocks, which would fit the level-2 cache whole,
 # two threads mostly wait for each other: every call of NumPy gives the interpreter's lock away and takes it back.
@@ -48,7 +49,7 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySource(Source):
+class ArraySource(Source, Opened):
     """Complete rows in an array or memory map, never copied as a whole, with what is known of them.
 
     Attributes
@@ -142,6 +143,16 @@ class ArraySource(Source):
     def of_sum(self, then: Callable[[A], T], what: What[A], workers: Workers) -> T:
         """Return `then` of what the rows say."""
         return then(what(self, workers))
+
+    def each(self, what: Callable[["ArraySource", Workers], T], workers: Workers) -> Iterator[T]:
+        """Yield what the rows say."""
+        yield what(self, workers)
+
+    def array(
+        self, what: Callable[["ArraySource", Workers], np.ndarray], workers: Workers, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return what is said of each row, in `out` if it is given."""
+        return gathered(self.each(what, workers), self.n_rows, out)
 
     def block(self, start: int, stop: int) -> Block:
         """Return a view of the rows from `start` to `stop`."""

@@ -11,8 +11,9 @@ import numpy as np
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import GappedSource
+from sklearn_em.data.gather import gathered
 from sklearn_em.data.scan import box
-from sklearn_em.data.source import A, Rows, Source, T, What
+from sklearn_em.data.source import A, Opened, Rows, Source, T, What
 
 # Pieces are summed in at most this many groups, whose sums are then added in order.
 _MOST_GROUPS = 32
@@ -23,7 +24,7 @@ _LARGE = 2**62
 
 
 @dataclass(frozen=True, eq=False)
-class StoredPieces(Rows):
+class StoredPieces(Opened):
     """Rows in a store, from which each worker reads piece after piece.
 
     Attributes
@@ -58,6 +59,12 @@ class StoredPieces(Rows):
     def each(self, what: Callable[[ArraySource, Workers], T], workers: Workers) -> Iterator[T]:
         """Yield what each piece says, in order."""
         return _in_turns(partial(self._of_piece, what), self.bounds, workers)
+
+    def array(
+        self, what: Callable[[ArraySource, Workers], np.ndarray], workers: Workers, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return what is said of each row, in `out` if it is given."""
+        return gathered(self.each(what, workers), self.n_rows, out)
 
     def _of_piece(self, what: Callable[[ArraySource, Workers], T], span: tuple[int, int]) -> T:
         with Workers(1) as one:

@@ -1,8 +1,8 @@
 """What EM needs of rows, wherever they are: sums over them, and a few figures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,20 @@ class Rows(ABC):
     @abstractmethod
     def of_sum(self, then: Callable[[A], T], what: What[A], workers: Workers) -> T:
         """Return `then` of the sum of what all rows say, made where the rows are."""
+
+
+class Opened(Rows):
+    """Rows as they were given, of which nothing need be known yet."""
+
+    @abstractmethod
+    def each(self, what: Callable[["ArraySource", Workers], T], workers: Workers) -> Iterator[T]:
+        """Yield what each piece of them says, in order."""
+
+    @abstractmethod
+    def array(
+        self, what: Callable[["ArraySource", Workers], np.ndarray], workers: Workers, out: np.ndarray | None = None
+    ) -> Any:
+        """Return what is said of each row, an array as long as the rows are many, in `out` if it is given."""
 
 
 class Source(Rows):

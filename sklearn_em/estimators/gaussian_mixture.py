@@ -17,8 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.pieces import StoredPieces
-from sklearn_em.data.source import Source
+from sklearn_em.data.source import Opened, Source
 from sklearn_em.em import Decay, Squarem, StoppingRule
 from sklearn_em.estimators.attributes import OF_A_RUN, OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
 from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, Watchable, checkpoints_of, fit_tasks
@@ -41,12 +40,13 @@ from sklearn_em.estimators.conversion import (
 from sklearn_em.estimators.fingerprint import of_fit
 from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
-from sklearn_em.estimators.inputs import Said, looked_at, opened
+from sklearn_em.estimators.inputs import looked_at, opened
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior, check_some_component
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.outputs import blocks_of, predicted, with_weight
 from sklearn_em.estimators.persistence import Stamped
 from sklearn_em.estimators.progress import Printer
+from sklearn_em.estimators.said import Said
 from sklearn_em.estimators.saving import Saving
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.estimators.stream import OF_A_STREAM, FirstRows, Stepwise, Stream
@@ -321,7 +321,8 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
             The rows; float32 is read as it is, and computed with in float64. NaN is a missing value; a row with nothing
             observed is left out. Rows that are not in memory are read a piece at a time, in every pass anew: a memory
             map, an HDF5 data set, a Zarr array or anything else with `shape` and slices; a sequence of blocks with
-            `len(X)` and `X[i]`; a data set of pyarrow.
+            `len(X)` and `X[i]`; a data set of pyarrow. Of a Dask array or DataFrame rows
+            stay where they are, and predictions are lazy Dask arrays.
         y : Ignored
             Present for the convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -967,7 +968,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         before = vars(self)
         goes_on = "means_" in before
         block = opened(self, X, Said(), reset=not goes_on)
-        rows = block.rows if isinstance(block, ArraySource) else block.read(0, block.n_rows).rows
+        rows = block.rows if isinstance(block, ArraySource) else np.concatenate(list(block.each(_rows_of, Workers(1))))
         weight = check_sample_weight(sample_weight, len(rows))
         dtype, counts = rows.dtype, (before.get("n_samples_seen_", 0), before.get("n_steps_", 0))
         with Workers(self.n_jobs) as workers:
@@ -1168,7 +1169,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     def _n_parameters_of_noise(self) -> int:
         return 0 if self.noise is False else 1 + (self._given_log_volume is None)
 
-    def _seen(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> ArraySource | StoredPieces:
+    def _seen(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Opened:
         """Return rows with the features of the fit."""
         check_is_fitted(self)
         return opened(self, X, Said(sample_weight), reset=False)
@@ -1188,3 +1189,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
             total, weight = rows.sum(partial(with_weight, self._predictor(workers), what), workers)
         check_some_weight(weight)
         return float(total), float(weight)
+
+
+def _rows_of(piece: ArraySource, workers: Workers) -> np.ndarray:
+    return np.array(piece.rows)

@@ -15,8 +15,9 @@ from sklearn_em._sklearn import StrOptions, fit_context
 from sklearn_em.data.executors import Workers
 from sklearn_em.estimators import GaussianMixtureEM
 from sklearn_em.estimators.checks import unchanged_on_error
-from sklearn_em.estimators.inputs import Said, looked_at, opened
+from sklearn_em.estimators.inputs import looked_at, opened
 from sklearn_em.estimators.persistence import Stamped
+from sklearn_em.estimators.said import Said
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, STRUCTURES, Factor, Structure, structure_of
 from sklearn_em.selection.cells import Cell, Data, fitted, fitted_cells
 
