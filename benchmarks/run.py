@@ -15,6 +15,7 @@ import one_pass
 import passes
 import prediction
 import report
+import scale
 import search_quality
 import selection
 import small_fits
@@ -32,6 +33,7 @@ SECTIONS = {
     "factor": factor.tables,
     "gaps": gaps.tables,
     "memory": memory.tables,
+    "scale": scale.tables,
     "search_quality": search_quality.tables,
     "selection": selection.tables,
     "threads": threads.tables,

@@ -9,9 +9,11 @@ from sklearn_em.gaussian.covariance import Factor
 # Loaded when first asked for: what a fit does not need does not slow its import down.
 _ON_DEMAND: dict[str, str] = {
     "BootstrapLikelihoodRatioResult": "sklearn_em.selection",
+    "Checkpoint": "sklearn_em.estimators.checkpoint",
     "ConvergenceDisplay": "sklearn_em.display",
     "GaussianMixtureDisplay": "sklearn_em.display",
     "GaussianMixtureIC": "sklearn_em.selection",
+    "InconsistentVersionWarning": "sklearn_em.estimators.persistence",
     "SelectionDisplay": "sklearn_em.display",
     "TraceCallback": "sklearn_em.estimators.trace",
     "WholeSample": "sklearn_em.selection",

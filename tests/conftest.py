@@ -1,5 +1,8 @@
 """Data and names that many tests share."""
 
+from dataclasses import fields, is_dataclass
+from enum import Enum
+
 import numpy as np
 import pytest
 
@@ -37,3 +40,27 @@ def mixture_rows(n_samples=300, n_features=3, n_components=3, separation=3.0, se
     labels = rng.integers(n_components, size=n_samples)
     rows = means[labels] + np.einsum("nij,nj->ni", maps[labels], rng.normal(size=(n_samples, n_features)))
     return rows, labels
+
+
+def bits(value):
+    """What two values have in common if and only if they are the same to the last bit."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if is_dataclass(value):
+        return type(value).__name__, [(field.name, bits(getattr(value, field.name))) for field in fields(value)]
+    if isinstance(value, dict):
+        return {name: bits(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value).__name__, [bits(each) for each in value]
+    return (
+        (type(value).__name__, value.hex())
+        if isinstance(value, float)
+        else value.name
+        if isinstance(value, Enum)
+        else value
+    )
+
+
+def fitted_bits(estimator):
+    """All that a fit has published."""
+    return bits({name: value for name, value in sorted(vars(estimator).items()) if name.endswith("_")})

@@ -194,7 +194,7 @@ def test_callbacks_need_a_scikit_learn_that_has_them(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
     sentence = f"needs scikit-learn 1.9 or later, but {sklearn.__version__} is installed; update it, or set verbose=1"
     with pytest.raises(AttributeError, match=f"set_callbacks {re.escape(sentence)}"):
-        GaussianMixtureEM().set_callbacks()
+        GaussianMixtureEM().set_callbacks("progress")
     with pytest.raises(ImportError, match=f"TraceCallback {re.escape(sentence)}"):
         TraceCallback()
-    assert not hasattr(GaussianMixtureEM(), "set_callbacks")
+    assert not hasattr(GaussianMixtureEM(), "_set_callbacks")

@@ -6,7 +6,7 @@ its threads, which on a busy machine can be many times slower than no threads at
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import count
 from types import TracebackType
@@ -121,19 +121,26 @@ class Workers:
         results: list[Any] = [None] * len(tasks)
         # `next` on a shared counter is atomic: a thread that is free takes the next task.
         turns = count()
+        # Once a thread has ended, nothing is left to begin, or something went wrong: then the others end soon as well.
+        over = threading.Event()
 
         def work() -> None:
-            worker = make_worker()
-            while (turn := next(turns)) < len(tasks):
-                results[turn] = worker(tasks[turn])
+            try:
+                worker = make_worker()
+                while not over.is_set() and (turn := next(turns)) < len(tasks):
+                    results[turn] = worker(tasks[turn])
+            finally:
+                over.set()
 
         if self._pool is None:
             # The calling thread is one of the workers.
             self._pool = ThreadPoolExecutor(self._n_threads - 1, thread_name_prefix="sklearn_em")
-        others = [self._pool.submit(work) for _ in range(n_workers - 1)]
+        others: list[Future[None]] = []
         try:
+            others += (self._pool.submit(work) for _ in range(n_workers - 1))
             work()
         finally:
+            over.set()
             for other in others:
                 other.result()
         return results

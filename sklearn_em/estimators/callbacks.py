@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import Any, Self
 
+from sklearn_em._sklearn import CallbackSupport
 from sklearn_em.em import Result, Status
 from sklearn_em.estimators.attributes import in_units_of_data, of_run, published
+from sklearn_em.estimators.checkpoint import Checkpoint
 from sklearn_em.mixture import GaussianMixtureModel
 from sklearn_em.starts import Observer, StartRecord
 from sklearn_em.starts.ends import State
@@ -112,5 +114,46 @@ class WatchedTasks(Tasks):
 
 def fit_tasks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Tasks:
     """Return the tasks of a fit, and begin it if somebody watches."""
-    is_watched = "_skl_callbacks" in vars(estimator)
+    is_watched = any(not isinstance(callback, Checkpoint) for callback in _callbacks(estimator))
     return WatchedTasks(estimator, X, y, sample_weight) if is_watched else UNWATCHED
+
+
+def checkpoints_of(estimator: Any) -> list[Checkpoint]:
+    """Return the checkpoints among an estimator's callbacks."""
+    return [callback for callback in _callbacks(estimator) if isinstance(callback, Checkpoint)]
+
+
+def _callbacks(estimator: Any) -> list[Any]:
+    return vars(estimator).get("_skl_callbacks", [])
+
+
+class Watchable(CallbackSupport):
+    """What an estimator needs for callbacks: scikit-learn's from 1.9 on, and checkpoints with any version."""
+
+    def set_callbacks(self, *callbacks: Any) -> Self:
+        """Set who is told how a fit goes.
+
+        Parameters
+        ----------
+        *callbacks : callback instances
+            Those of scikit-learn, or that follow its protocol, with scikit-learn 1.9 or later; `Checkpoint` with any
+            version. They replace those that were set before.
+
+        Returns
+        -------
+        self : estimator instance
+        """
+        if not all(isinstance(callback, Checkpoint) for callback in callbacks):
+            super().set_callbacks(*callbacks)
+            return self
+        vars(self).pop("_skl_callbacks", None)
+        if callbacks:
+            self._skl_callbacks = list(callbacks)
+        return self
+
+    def __sklearn_clone__(self) -> Any:
+        # As scikit-learn does from 1.9 on: clones share callbacks.
+        clone = super().__sklearn_clone__()  # type: ignore[misc]
+        if callbacks := _callbacks(self):
+            clone._skl_callbacks = callbacks
+        return clone

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, repeat
+from typing import Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,6 +20,7 @@ from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureS
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.starts import (
     Given,
+    Journal,
     StartRecord,
     StartSpace,
     candidates,
@@ -44,14 +46,26 @@ _SAME = 1e-9
 class Fitted:
     """The best end, its parameters in the data's units, a record of every start, and what was fitted with them.
 
-    `model` is scaled, and bound to the rows.
+    `model` is scaled and bound to the rows, whose dtype is `dtype`. A fit that was interrupted has no diagnostics, which
+    take another pass.
     """
 
     run: Run
     records: list[StartRecord]
     noise: Noise | None
-    diagnostics: Diagnostics
+    dtype: np.dtype
+    diagnostics: Diagnostics | None
     model: GaussianMixtureModel
+
+    @classmethod
+    def of_journal(cls, journal: Journal) -> Self | None:
+        """Return what there is of a fit that was interrupted; None if nothing is complete."""
+        broken_off = journal.broken_off()
+        if broken_off is None:
+            return None
+        model, run, records = broken_off
+        params, noise = in_units_of_data(model, run.params)
+        return cls(replace(run, params=params), records, noise, model.source.dtype, None, model)
 
 
 def fit_mixture(
@@ -138,7 +152,7 @@ def fit_mixture(
         warnings.warn(_WIDENED.format((wider / problem.scale**2).tolist()), ConvergenceWarning, stacklevel=6)
     diagnostics = diagnose(replace(model, source=source), best, records)
     best = replace(best, params=in_units_of_data(model, best.params)[0])
-    return Fitted(best, records, setting.noise, diagnostics, model)
+    return Fitted(best, records, setting.noise, source.dtype, diagnostics, model)
 
 
 def _has_identities(model: GaussianMixtureModel) -> bool:

@@ -1,5 +1,6 @@
 """GaussianMixtureEM: the Gaussian mixture with scikit-learn's interface."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from functools import partial
@@ -13,14 +14,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_em._sklearn import CallbackSupport, Interval, StrOptions, fit_context
+from sklearn_em._sklearn import Interval, StrOptions, fit_context
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.pieces import StoredPieces
 from sklearn_em.data.source import Source
 from sklearn_em.em import Decay, Squarem, StoppingRule
 from sklearn_em.estimators.attributes import OF_A_RUN, OF_SOME_MODELS, OnDemand, of_run, parameters_of, published
-from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, fit_tasks
+from sklearn_em.estimators.callbacks import UNWATCHED, Tasks, Watchable, checkpoints_of, fit_tasks
 from sklearn_em.estimators.checks import (
     check_means,
     check_observed,
@@ -37,13 +38,16 @@ from sklearn_em.estimators.conversion import (
     params_of,
     to_sklearn,
 )
+from sklearn_em.estimators.fingerprint import of_fit
 from sklearn_em.estimators.fitting import Fitted, fit_mixture
 from sklearn_em.estimators.given_parameters import check_given_means, check_given_parameters
 from sklearn_em.estimators.inputs import Said, looked_at, opened
 from sklearn_em.estimators.option_checks import check_fixed, check_known_labels, check_prior, check_some_component
 from sklearn_em.estimators.options import FixedParameters, GaussianMixturePrior
 from sklearn_em.estimators.outputs import blocks_of, predicted, with_weight
+from sklearn_em.estimators.persistence import Stamped
 from sklearn_em.estimators.progress import Printer
+from sklearn_em.estimators.saving import Saving
 from sklearn_em.estimators.setting import Options, Setting
 from sklearn_em.estimators.stream import OF_A_STREAM, FirstRows, Stepwise, Stream
 from sklearn_em.estimators.summary import Summary, summarise
@@ -55,7 +59,7 @@ from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.mixture.sampling import draw
-from sklearn_em.starts import METHODS, Given, Observers
+from sklearn_em.starts import METHODS, Given, Observer, Observers
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -68,7 +72,7 @@ _BY_METHOD = {
 }
 
 
-class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
+class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by expectation-maximisation.
 
     A drop-in for :class:`sklearn.mixture.GaussianMixture`, with sample weights, missing values (NaN), known labels,
@@ -307,6 +311,7 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         *,
         known_labels: ArrayLike | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Estimate the parameters by EM.
 
@@ -314,15 +319,21 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             The rows; float32 is read as it is, and computed with in float64. NaN is a missing value; a row with nothing
-            observed is left out.
+            observed is left out. Rows that are not in memory are read a piece at a time, in every pass anew: a memory
+            map, an HDF5 data set, a Zarr array or anything else with `shape` and slices; a sequence of blocks with
+            `len(X)` and `X[i]`; a data set of pyarrow.
         y : Ignored
             Present for the convention.
         sample_weight : array-like of shape (n_samples,), optional
-            The weight of each row: a weight of 2 is a repeated row, 0 a row left out.
+            The weight of each row: a weight of 2 is a repeated row, 0 a row left out. Like labels it may be anything
+            of which slices can be taken.
         known_labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
             The component of each row where it is known, -1 where it is not, `n_components` for noise. Or the
             plausibility of each component for each row, at least 0 and on any scale; 0 forbids. With noise it may have
             another column; without one, noise is as plausible as the most plausible component.
+        resume_from : str or path-like, optional
+            A file that `Checkpoint` has written, of a fit of the same data and settings that was stopped. The fit goes
+            on from there, and ends as it would have ended. `max_iter` and `n_init` may be larger than they were.
 
         Returns
         -------
@@ -331,8 +342,13 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid (nothing is changed then), or if every start fails because
-            covariances are singular, which takes `reg_covar=0`.
+            If a parameter or the data are not valid (nothing is changed then), if a checkpoint is not of this fit, or
+            if every start fails because covariances are singular, which takes `reg_covar=0`.
+        OSError
+            If a checkpoint cannot be read or written.
+        KeyboardInterrupt
+            On Ctrl-C. Once a pass over all the data is complete, the best parameters by then are published, with
+            status INTERRUPTED and without `diagnostics_`; before that, nothing is changed.
 
         Warns
         -----
@@ -341,9 +357,19 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         """
         # Outside of what an error undoes: callbacks that have begun are to end, whatever happens.
         tasks = fit_tasks(self, X, y, sample_weight)
+        interrupt: KeyboardInterrupt | None = None
         with unchanged_on_error(self):
-            self._fit(X, sample_weight, known_labels, tasks=tasks)
-            tasks.fit_ends()
+            saving = Saving(checkpoints_of(self), resume_from)
+            try:
+                self._fit(X, sample_weight, known_labels, tasks=tasks, saving=saving)
+                tasks.fit_ends()
+            except KeyboardInterrupt as caught:
+                if (fitted := Fitted.of_journal(saving.journal)) is None:
+                    raise
+                self._publish(fitted)
+                interrupt = caught
+        if interrupt is not None:
+            saving.end_with(interrupt)
         return self
 
     def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -929,11 +955,12 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         known_labels: ArrayLike | None,
         found: MixtureParameters | None = None,
         tasks: Tasks = UNWATCHED,
+        saving: Saving | None = None,
     ) -> None:
         with Workers(self.n_jobs) as workers:
             source = self._opened(X, workers, sample_weight, known_labels)
-            fitted = self._fitted(source, self._given(source.n_features), workers, found, tasks)
-        self._publish(fitted, source.dtype)
+            fitted = self._fitted(source, self._given(source.n_features), workers, found, tasks, saving)
+        self._publish(fitted)
         self._warn(fitted)
 
     def _partial_fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
@@ -986,20 +1013,29 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
         workers: Workers,
         found: MixtureParameters | None = None,
         tasks: Tasks = UNWATCHED,
+        saving: Saving | None = None,
     ) -> Fitted:
         structure, K, options = self._structure, self.n_components, self._options(source.n_features)
+        observers: list[Observer] = [tasks]
+        setting = Setting.of(source, options, K, structure.one_scale, workers)
+        rng = check_random_state(self.random_state)
+        if saving is not None:
+            savers, rng = saving.begin(partial(of_fit, self, setting, options, given), self.random_state)
+            observers = savers + observers
+        if self.verbose:
+            observers.append(Printer(self.verbose_interval, self.verbose > 1))
         return fit_mixture(
-            Setting.of(source, options, K, structure.one_scale, workers),
+            setting,
             structure,
             options,
             n_components=K,
             method=self.init_params,
             given=given,
             n_init=self.n_init,
-            rng=check_random_state(self.random_state),
+            rng=rng,
             stopping=StoppingRule(float(self.tol), int(self.max_iter)),
             accelerator=Squarem() if self._accelerates() else None,
-            observer=Observers(tasks, Printer(self.verbose_interval, self.verbose > 1)) if self.verbose else tasks,
+            observer=Observers(*observers),
             found=found,
         )
 
@@ -1035,12 +1071,14 @@ class GaussianMixtureEM(CallbackSupport, DensityMixin, BaseEstimator):
             proportions=proportions,
         )
 
-    def _publish(self, fitted: Fitted, dtype: np.dtype) -> None:
+    def _publish(self, fitted: Fitted) -> None:
         """Set the fitted attributes."""
-        self._publish_parameters(fitted.run.params, fitted.noise, dtype)
+        self._publish_parameters(fitted.run.params, fitted.noise, fitted.dtype)
         self.__dict__.update(of_run(fitted.run))
         self.starts_ = fitted.records
-        self.diagnostics_ = fitted.diagnostics
+        self.__dict__.pop("diagnostics_", None)
+        if fitted.diagnostics is not None:
+            self.diagnostics_ = fitted.diagnostics
 
     def _publish_parameters(self, params: MixtureParameters, noise: Noise | None, dtype: np.dtype) -> None:
         for name in (*OF_SOME_MODELS, *OF_A_RUN, *OF_A_STREAM, "_sampler"):

@@ -16,6 +16,7 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.estimators import GaussianMixtureEM
 from sklearn_em.estimators.checks import unchanged_on_error
 from sklearn_em.estimators.inputs import Said, looked_at, opened
+from sklearn_em.estimators.persistence import Stamped
 from sklearn_em.gaussian.covariance import BY_NAME_OR_CODE, STRUCTURES, Factor, Structure, structure_of
 from sklearn_em.selection.cells import Cell, Data, fitted, fitted_cells
 
@@ -35,7 +36,7 @@ def _delegated(name: str) -> Callable[..., Any]:
     return method
 
 
-class GaussianMixtureIC(DensityMixin, BaseEstimator):
+class GaussianMixtureIC(Stamped, DensityMixin, BaseEstimator):
     """Gaussian mixture whose number of components and structure are chosen by an information criterion.
 
     All cells of the grid are fitted to the same rows, and the one with the lowest criterion is kept. They share work:

@@ -83,6 +83,16 @@ def insert(judged: Judged, ranking: list[Judged]) -> None:
     ranking.insert(place, judged)
 
 
+def _are_same(one: MixtureParameters, other: MixtureParameters) -> bool:
+    """Tell by their values, for those of a resumed fit are copies."""
+    pairs = [
+        (one.weights, other.weights),
+        (one.gaussians.means, other.gaussians.means),
+        (one.gaussians.precision_cholesky, other.gaussians.precision_cholesky),
+    ]
+    return all(np.array_equal(*pair) for pair in pairs)
+
+
 class Neighbours:
     """Solutions one move away from the best one so far, after a few passes, the most promising first.
 
@@ -108,7 +118,7 @@ class Neighbours:
 
     def next(self, best: Judged, all_of_them: bool) -> Run:
         """Return the most promising one that was not returned before; raise DegenerateError if there is none."""
-        if self._around is not best.run.params:
+        if self._around is None or not _are_same(self._around, best.run.params):
             self._around, self._left = best.run.params, []
             # What is best on all the data can be bettered on the sample without being another optimum.
             state = begin(self._on_sample, best.run.params, self._accelerator)

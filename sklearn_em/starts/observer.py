@@ -1,5 +1,7 @@
 """Who looks on while a search runs, and may stop it."""
 
+from functools import reduce
+
 from sklearn_em.em import Status
 from sklearn_em.mixture import GaussianMixtureModel
 from sklearn_em.starts.ends import StartRecord, State
@@ -13,6 +15,10 @@ class Observer:
 
     def start_begins(self, number: int) -> None:
         """See which start is next; then come its states, if it gets so far, and its end."""
+
+    def resumed(self, state: State) -> State:
+        """Return where the full run of this start goes on from: `state`, or one of an earlier search further on."""
+        return state
 
     def reached(self, state: State, status: Status) -> bool:
         """See a state of a full run, with RUNNING if another pass is to follow; return whether the run is to stop."""
@@ -38,6 +44,10 @@ class Observers(Observer):
         """Tell all of them."""
         for observer in self._observers:
             observer.start_begins(number)
+
+    def resumed(self, state: State) -> State:
+        """Ask all of them."""
+        return reduce(lambda at, observer: observer.resumed(at), self._observers, state)
 
     def reached(self, state: State, status: Status) -> bool:
         """Tell all of them."""

@@ -48,7 +48,7 @@ def search(
         The number of starts, if `starts` yields as many.
     stopping : StoppingRule
     observer : Observer
-        Is told of every start and of each state of its full run, and may stop both.
+        Is told of every start and of each state of its full run, may say where that goes on from, and may stop both.
     accelerator : Squarem, optional
         Of the full runs and of candidates; moves begin plain.
 
@@ -72,7 +72,7 @@ def search(
             elif (makers := next(starts, None)) is not None:
                 observer.start_begins(number)
                 state = _first(model, on_sample, makers, neighbours, stopping, accelerator)
-                end = run(model, state, stopping, observer.reached)
+                end = run(model, observer.resumed(state), stopping, observer.reached)
             else:
                 break
         except DegenerateError as error:
@@ -113,7 +113,8 @@ def _moved(
             return replace(end, trace=trace, status=Status.OUTRUN)
         passes = min(end.n_iter + _MORE_PASSES, stopping.max_iter)
         end = run(on_sample, LoopState(end.params, end.statistics, end.trace), replace(stopping, max_iter=passes))
-    return run(model, onward(model, on_sample, end, accelerator), stopping, observer.reached)
+    state = observer.resumed(onward(model, on_sample, end, accelerator))
+    return run(model, state, stopping, observer.reached)
 
 
 def _first(

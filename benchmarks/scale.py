@@ -1,0 +1,163 @@
+"""Rows that are not in memory: the peak of memory, the price of reading, and what a pass costs as rows grow.
+
+Run: python benchmarks/scale.py [--quick]
+
+Rows are written to a temporary folder, 1.3 GB at most; so the operating system's cache holds them, and the figures are
+those of a disk that is fast enough. Peaks are taken in processes of their own, on Linux, with the pages of files.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from memory import memory_status
+from report import Table, at_most, main
+from scipy.optimize import nnls
+from timing import medians, seconds
+
+from sklearn_em import GaussianMixtureEM
+from sklearn_em.data.executors import available_threads
+
+MIB = 2**20
+ROWS, P, K = 20_000_000, 8, 5
+# (features, components) of the passes to which the cost model is fitted.
+SHAPES = [(2, 3), (8, 5), (8, 50), (32, 10), (64, 5), (64, 20)]
+LENGTHS = [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 20_000_000]
+MOST_NUMBERS = 160_000_000
+PASSES = 3
+
+
+def write(path: Path, n: int, p: int, k: int) -> np.memmap:
+    """Write rows of a mixture, a block at a time."""
+    rng = np.random.default_rng(0)
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=float, shape=(n, p))
+    centres = 2 * rng.normal(size=(k, p))
+    for start in range(0, n, 100_000):
+        block = rows[start : start + 100_000]
+        block[:] = centres[rng.integers(k, size=len(block))] + rng.normal(size=block.shape)
+    rows.flush()
+    return np.load(path, mmap_mode="r")
+
+
+def start_of(rows: np.ndarray, k: int) -> dict[str, object]:
+    """Return a start that leaves nothing to be found."""
+    precisions = np.broadcast_to(np.eye(rows.shape[1]), (k, rows.shape[1], rows.shape[1]))
+    return {
+        "weights_init": np.full(k, 1 / k),
+        "means_init": np.array(rows[:k]),
+        "precisions_init": precisions,
+        "acceleration": None,
+        "tol": 0,
+    }
+
+
+def seconds_of_pass(rows: np.ndarray, k: int, passes: int = PASSES) -> float:
+    """Return the time of one pass: what a longer fit takes more than a shorter one."""
+    estimator = GaussianMixtureEM(k, **start_of(rows, k))
+    short, long = (seconds(lambda m=m: estimator.set_params(max_iter=m).fit(rows)) for m in (0, passes))
+    return (long - short) / passes
+
+
+def peak_of(call: str, path: Path, out: Path) -> tuple[float, float]:
+    """Return the peaks of memory of this process, after the imports and after a call."""
+
+    def peak() -> float:
+        return memory_status()["VmHWM"] / MIB
+
+    rows, before = np.load(path, mmap_mode="r"), peak()
+    if call == "fit":
+        GaussianMixtureEM(K, random_state=0, max_iter=15).fit(rows)
+    else:
+        estimator = GaussianMixtureEM(K, max_iter=0, **start_of(rows, K)).fit(np.array(rows[:1000]))
+        shape = (len(rows), K) if call == "predict_proba" else (len(rows),)
+        dtype = np.int64 if call == "predict" else float
+        into = np.lib.format.open_memmap(out, mode="w+", dtype=dtype, shape=shape)
+        getattr(estimator, call)(rows, out=into)
+    return before, peak()
+
+
+def memory(folder: Path, rows: int) -> Table:
+    """Measure peaks."""
+    path = folder / "rows.npy"
+    write(path, rows, P, K)
+    figures = []
+    for call in ("fit", "predict", "predict_proba"):
+        command = [sys.executable, "-W", "ignore", __file__, "--peak", call, str(path), str(folder / "out.npy")]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        figures.append([call, rows, rows * P * 8 / MIB, *map(float, answer.split())])
+    return Table(
+        "Memory with rows in a file",
+        f"Peak MiB of the whole process, memory-mapped rows of {P} features, K = {K}; predictions into a memory map.",
+        ["call", "N", "MiB of rows", "MiB after imports", "MiB at the peak"],
+        figures,
+        [at_most("most MiB", max(row[4] for row in figures), 300)],
+    )
+
+
+def speed(folder: Path, rows: int, rounds: int) -> Table:
+    """Compare a pass over a memory map with one over an array."""
+    mapped = np.load(folder / "rows.npy", mmap_mode="r")
+    array = np.array(mapped)
+    stored, in_memory = medians(rounds, lambda: seconds_of_pass(mapped, K), lambda: seconds_of_pass(array, K))
+    return Table(
+        "A pass over rows in a file",
+        f"Nanoseconds per row, {P} features, K = {K}, full covariances.",
+        ["N", "ns in memory", "ns from the file", "ratio"],
+        [[rows, in_memory / rows * 1e9, stored / rows * 1e9, stored / in_memory]],
+        [at_most("file over memory", stored / in_memory, 1.3)],
+    )
+
+
+def terms(n: int, p: int, k: int) -> list[float]:
+    """Return what the cost model counts of a pass: bytes read, multiplications, exponentials, and the pass itself."""
+    n_features = 1 + p + p * (p + 1) // 2
+    return [8.0 * n * p, 4.0 * n * k * n_features, float(n * k), 1.0]
+
+
+def cost_model(folder: Path, quick: bool) -> Table:
+    """Fit the cost of a pass to measurements."""
+    lengths = LENGTHS[:3] if quick else LENGTHS
+    cases = []
+    for p, k in SHAPES:
+        sizes = [n for n in lengths if n * p <= MOST_NUMBERS]
+        whole = write(folder / "rows.npy", sizes[-1], p, k)
+        for n in sizes:
+            rounds = 5 if n * p * k < 2e8 else 3
+            cases.append((n, p, k, medians(rounds, lambda n=n, k=k, whole=whole: seconds_of_pass(whole[:n], k))[0]))
+    measured = np.array([seconds for *_, seconds in cases])
+    counts = np.array([terms(n, p, k) for n, p, k, _ in cases])
+    # Relative errors: a short pass matters as much as a long one.
+    prices, _ = nnls(counts / measured[:, None], np.ones(len(cases)))
+    predicted = counts @ prices
+    rows = [[n, p, k, t, e, e / t] for (n, p, k, t), e in zip(cases, predicted, strict=True)]
+    byte, flop, exponential, fixed = prices
+    return Table(
+        "What a pass costs",
+        f"Seconds of a pass over a memory map, {available_threads()} threads, and what the model says: "
+        f"{byte * 1e9:.3g} ns per byte of rows, {flop * 1e9:.3g} ns per operation in 4 N K F, "
+        f"{exponential * 1e9:.3g} ns per row and component, {fixed * 1e3:.3g} ms per pass; "
+        "F = 1 + p + p (p + 1) / 2.",
+        ["N", "p", "K", "seconds", "of the model", "model over measured"],
+        rows,
+        [at_most("worst relative error", float(abs(predicted / measured - 1).max()), 0.5)],
+    )
+
+
+def tables(quick: bool) -> Iterator[Table]:
+    """Yield the tables."""
+    rows = ROWS // 10 if quick else ROWS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yield memory(folder, rows)
+        yield speed(folder, rows, 3 if quick else 5)
+        yield cost_model(folder, quick)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peak"]:
+        print(*peak_of(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])))
+    else:
+        main(tables, __doc__)
