@@ -32,6 +32,13 @@ def synchronous():
         yield
 
 
+@pytest.fixture(autouse=True)
+def small_sample(monkeypatch):
+    """Rows that fit into the sample are fitted on the client: let it be smaller than the data here."""
+    monkeypatch.setattr("sklearn_em.data.draw._SAMPLE_ROWS", 64)
+    monkeypatch.setattr("sklearn_em.data.draw._SAMPLE_ROWS_PER_COMPONENT", 16)
+
+
 def assert_same_fit(one, other, tolerance=1e-10):
     assert_allclose(one.lower_bounds_, other.lower_bounds_, rtol=tolerance, atol=tolerance)
     assert_allclose(one.weights_, other.weights_, rtol=tolerance, atol=tolerance)
@@ -95,7 +102,8 @@ def test_same_to_the_last_bit_on_any_number_of_threads():
 
 
 @pytest.mark.parametrize("n_samples", [300, 20_000], ids=["the sample is all rows", "the sample is drawn"])
-def test_start_is_found_on_the_workers_as_in_memory(n_samples):
+def test_start_is_found_on_the_workers_as_in_memory(n_samples, monkeypatch):
+    monkeypatch.undo()
     X, _ = mixture_rows(n_samples)
     in_memory = GaussianMixtureEM(3, random_state=0).fit(X)
     fitted = GaussianMixtureEM(3, random_state=0).fit(da.from_array(X, chunks=(n_samples // 7, 3)))
@@ -357,6 +365,7 @@ class TestCluster:
         """Count every byte that comes to this process, where the scheduler is, too."""
         from tornado.iostream import IOStream
 
+        monkeypatch.undo()
         received, read = [], IOStream.read_from_fd
 
         def counted(self, buffer):
