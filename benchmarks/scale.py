@@ -9,6 +9,7 @@ those of a disk that is fast enough. Peaks are taken in processes of their own, 
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +17,11 @@ import numpy as np
 from memory import memory_status
 from report import Table, at_most, main
 from scipy.optimize import nnls
-from timing import medians, seconds
+from timing import medians
 
 from sklearn_em import GaussianMixtureEM
 from sklearn_em.data.executors import available_threads
+from sklearn_em.estimators.callbacks import Tasks
 
 MIB = 2**20
 ROWS, P, K = 20_000_000, 8, 5
@@ -27,7 +29,7 @@ ROWS, P, K = 20_000_000, 8, 5
 SHAPES = [(2, 3), (8, 5), (8, 50), (32, 10), (64, 5), (64, 20)]
 LENGTHS = [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 20_000_000]
 MOST_NUMBERS = 160_000_000
-PASSES = 3
+PASSES = 5
 
 
 def write(path: Path, n: int, p: int, k: int) -> np.memmap:
@@ -54,11 +56,22 @@ def start_of(rows: np.ndarray, k: int) -> dict[str, object]:
     }
 
 
+class Clock(Tasks):
+    """Notes when each pass ends."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def reached(self, state: object, status: object) -> bool:
+        self.times.append(time.perf_counter())
+        return False
+
+
 def seconds_of_pass(rows: np.ndarray, k: int, passes: int = PASSES) -> float:
-    """Return the time of one pass: what a longer fit takes more than a shorter one."""
-    estimator = GaussianMixtureEM(k, **start_of(rows, k))
-    short, long = (seconds(lambda m=m: estimator.set_params(max_iter=m).fit(rows)) for m in (0, passes))
-    return (long - short) / passes
+    """Return the median time of the passes of a fit."""
+    clock, estimator = Clock(), GaussianMixtureEM(k, max_iter=passes, **start_of(rows, k))
+    estimator._fit(rows, None, None, tasks=clock)
+    return float(np.median(np.diff(clock.times)))
 
 
 def peak_of(call: str, path: Path, out: Path) -> tuple[float, float]:
@@ -125,8 +138,8 @@ def cost_model(folder: Path, quick: bool) -> Table:
         sizes = [n for n in lengths if n * p <= MOST_NUMBERS]
         whole = write(folder / "rows.npy", sizes[-1], p, k)
         for n in sizes:
-            rounds = 5 if n * p * k < 2e8 else 3
-            cases.append((n, p, k, medians(rounds, lambda n=n, k=k, whole=whole: seconds_of_pass(whole[:n], k))[0]))
+            passes = 20 if n * p * k < 1e8 else 4
+            cases.append((n, p, k, seconds_of_pass(whole[:n], k, passes)))
     measured = np.array([seconds for *_, seconds in cases])
     counts = np.array([terms(n, p, k) for n, p, k, _ in cases])
     # Relative errors: a short pass matters as much as a long one.
@@ -152,7 +165,7 @@ def tables(quick: bool) -> Iterator[Table]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield memory(folder, rows)
-        yield speed(folder, rows, 3 if quick else 5)
+        yield speed(folder, rows, 3)
         yield cost_model(folder, quick)
 
 
