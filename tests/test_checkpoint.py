@@ -479,7 +479,8 @@ def test_a_fit_with_other_settings_is_refused_and_the_file_left(name, resumes, p
 
 
 def test_every_setting_is_compared_or_does_not_decide_the_path():
-    free = {"max_iter", "n_init", "verbose", "verbose_interval", "n_jobs", "warm_start"}  # warm_start by its start
+    # warm_start by its start, forgetting in streams alone
+    free = {"max_iter", "n_init", "verbose", "verbose_interval", "n_jobs", "warm_start", "forgetting"}
     assert {*CHANGES, "means_init", "precisions_init"} | free == set(GaussianMixtureEM().get_params())
 
 

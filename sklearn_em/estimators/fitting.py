@@ -46,8 +46,8 @@ _SAME = 1e-9
 class Fitted:
     """The best end, its parameters in the data's units, a record of every start, and what was fitted with them.
 
-    `model` is scaled and bound to the rows, whose dtype is `dtype`. A fit that was interrupted has no diagnostics, which
-    take another pass.
+    `model` is scaled and bound to the rows; `dtype` is theirs. A fit that was interrupted has no diagnostics: they take
+    another pass.
     """
 
     run: Run
