@@ -96,6 +96,16 @@ def test_a_choice_comes_back(way):
 
 
 @WAYS
+@pytest.mark.parametrize("n_first", [100, 8192], ids=["first rows", "statistics"])
+def test_a_stream_goes_on(way, n_first):
+    rng = np.random.default_rng(0)
+    rows = rng.choice([0.0, 5.0], size=(n_first + 50, 1)) + rng.normal(size=(n_first + 50, 2))
+    stream = GaussianMixtureEM(2, noise=True, prior="auto", random_state=0).partial_fit(rows[:n_first])
+    again = way(stream).partial_fit(rows[n_first:])
+    assert fitted_bits(again) == fitted_bits(stream.partial_fit(rows[n_first:]))
+
+
+@WAYS
 def test_a_model_that_is_not_fitted_or_in_a_pipeline_comes_back(way):
     fresh = GaussianMixtureEM(2, tol=1e-3)
     assert way(fresh).get_params() == fresh.get_params()
@@ -112,7 +122,8 @@ def test_types_to_be_trusted(options, types):
 
 
 def test_a_fitted_state_has_no_types_of_ours_but_the_estimator():
-    strings = [argument for _, argument, _ in pickletools.genops(pickle.dumps(GaussianMixtureEM(2, noise=True).fit(X)))]
+    fitted, stream = GaussianMixtureEM(2, noise=True).fit(X), GaussianMixtureEM(2, noise=True).partial_fit(X)
+    strings = [argument for _, argument, _ in pickletools.genops(pickle.dumps([fitted, stream]))]
     assert {name for name in strings if isinstance(name, str) and name.startswith("sklearn_em.")} == {
         MIXTURE.rpartition(".")[0]
     }

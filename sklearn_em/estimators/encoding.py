@@ -11,17 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_em.em import LoopState, Squarem
+from sklearn_em.data.block import ArraySource
+from sklearn_em.data.executors import Workers
+from sklearn_em.data.sample import Sample
+from sklearn_em.data.scan import Problem
+from sklearn_em.em import LoopState, Squarem, StreamState
+from sklearn_em.estimators.stream import FirstRows, Stepwise
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import Factor, Structure, structure_of
 from sklearn_em.gaussian.features import COMMON, DIAGONAL, FULL, ISOTROPIC, Moments
+from sklearn_em.gaussian.m_step import FixedGaussians, Terms
+from sklearn_em.gaussian.prior import GaussianPrior
 from sklearn_em.gaussian.statistics import GaussianStatistics
-from sklearn_em.mixture import MixtureParameters, MixtureStatistics
+from sklearn_em.mixture import GaussianMixtureModel, MixtureParameters, MixtureStatistics
+from sklearn_em.mixture.m_step import Proportions
+from sklearn_em.mixture.noise import Noise
+from sklearn_em.starts import Given
 
-_CLASSES: dict[str, type] = {
-    one.__name__: one
-    for one in (Factor, GaussianStatistics, Gaussians, LoopState, MixtureParameters, MixtureStatistics, Squarem)
-}
+_OF_RUNS = (Factor, GaussianStatistics, Gaussians, LoopState, MixtureParameters, MixtureStatistics, Squarem)
+_OF_MODELS = (ArraySource, FixedGaussians, GaussianMixtureModel, GaussianPrior, Noise, Problem, Proportions, Terms)
+_OF_STREAMS = (FirstRows, Given, Sample, Stepwise, StreamState)
+_CLASSES: dict[str, type] = {one.__name__: one for one in (*_OF_RUNS, *_OF_MODELS, *_OF_STREAMS)}
 _MOMENTS: dict[str, Moments] = {"full": FULL, "diagonal": DIAGONAL, "isotropic": ISOTROPIC, "common": COMMON}
 
 
@@ -66,6 +76,8 @@ def decode(tree: Any, arrays: list[np.ndarray]) -> Any:
             return _MOMENTS[content]
         case "structure":
             return structure_of(decode(content, arrays))
+        case "workers":
+            return Workers(content)
     return _CLASSES[kind](**{name: decode(each, arrays) for name, each in content.items()})
 
 
@@ -92,6 +104,9 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
         case Structure():
             # A structure is pickled as the value of `covariance_type` that it is known by.
             return {"structure": _encoded(value.__reduce__()[1][0], arrays)}
+        case Workers():
+            # As they are pickled, too.
+            return {"workers": 1}
     name = type(value).__name__
     if not is_dataclass(value) or _CLASSES.get(name) is not type(value):
         raise TypeError(f"A {type(value).__qualname__} cannot be saved.")

@@ -7,6 +7,7 @@ from typing import Any
 import sklearn_em
 from sklearn_em.em import Status
 from sklearn_em.estimators.diagnostics import Diagnostics
+from sklearn_em.estimators.encoding import decode, encode
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.starts import StartRecord
 
@@ -38,6 +39,7 @@ _PLAIN: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "status_": (lambda status: status.name, lambda name: Status[name]),
     "starts_": (_plain_records, _records),
     "diagnostics_": (lambda diagnostics: dict(vars(diagnostics)), lambda plain: Diagnostics(**plain)),
+    "_stream": (encode, lambda plain: decode(*plain)),
     "_noise": (lambda noise: noise and dict(vars(noise)), lambda plain: plain and Noise(**plain)),
 }
 
