@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_em._sklearn import Interval, StrOptions, fit_context
@@ -232,6 +233,10 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     precisions_ = OnDemand()
     precisions_cholesky_ = OnDemand()
 
+    # Files and arrays for results are this call's own: nothing for meta-estimators to route.
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"resume_from": UNUSED}
+    __metadata_request__predict: ClassVar[dict[str, str]] = {"out": UNUSED}
+    __metadata_request__predict_proba: ClassVar[dict[str, str]] = {"out": UNUSED}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions(set(BY_NAME_OR_CODE)), Factor],
@@ -342,6 +347,8 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If X can be read only once, as a generator.
         ValueError
             If a parameter or the data are not valid (nothing is changed then), if a checkpoint is not of this fit, or
             if every start fails because covariances are singular, which takes `reg_covar=0`.
