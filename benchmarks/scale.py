@@ -30,6 +30,9 @@ SHAPES = [(2, 3), (8, 5), (8, 50), (32, 10), (64, 5), (64, 20)]
 LENGTHS = [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 20_000_000]
 MOST_NUMBERS = 160_000_000
 PASSES = 5
+# What is to be foretold: numbers of a large problem, and of the network (bytes a second, seconds) and the disks.
+LARGE_N, LARGE_P, LARGE_K = 10**9, 64, 20
+NETWORK, LATENCY, DISK = 1.25e9, 1e-3, 1e9
 
 
 def write(path: Path, n: int, p: int, k: int) -> np.memmap:
@@ -112,7 +115,7 @@ def memory(folder: Path, rows: int) -> Table:
 
 def speed(folder: Path, rows: int, rounds: int) -> Table:
     """Compare a pass over a memory map with one over an array."""
-    mapped = np.load(folder / "rows.npy", mmap_mode="r")
+    mapped = np.load(folder / "rows.npy", mmap_mode="r")[:rows]
     array = np.array(mapped)
     stored, in_memory = medians(rounds, lambda: seconds_of_pass(mapped, K), lambda: seconds_of_pass(array, K))
     return Table(
@@ -130,15 +133,15 @@ def terms(n: int, p: int, k: int) -> list[float]:
     return [8.0 * n * p, 4.0 * n * k * n_features, float(n * k), 1.0]
 
 
-def cost_model(folder: Path, quick: bool) -> Table:
-    """Fit the cost of a pass to measurements."""
+def cost_model(folder: Path, quick: bool) -> tuple[Table, np.ndarray]:
+    """Fit the cost of a pass to measurements; return its prices, too."""
     lengths = LENGTHS[:3] if quick else LENGTHS
     cases = []
     for p, k in SHAPES:
         sizes = [n for n in lengths if n * p <= MOST_NUMBERS]
         whole = write(folder / "rows.npy", sizes[-1], p, k)
         for n in sizes:
-            passes = 20 if n * p * k < 1e8 else 4
+            passes = 20 if n * p * k < 1e8 else 3
             cases.append((n, p, k, seconds_of_pass(whole[:n], k, passes)))
     measured = np.array([seconds for *_, seconds in cases])
     counts = np.array([terms(n, p, k) for n, p, k, _ in cases])
@@ -147,7 +150,7 @@ def cost_model(folder: Path, quick: bool) -> Table:
     predicted = counts @ prices
     rows = [[n, p, k, t, e, e / t] for (n, p, k, t), e in zip(cases, predicted, strict=True)]
     byte, flop, exponential, fixed = prices
-    return Table(
+    table = Table(
         "What a pass costs",
         f"Seconds of a pass over a memory map, {available_threads()} threads, and what the model says: "
         f"{byte * 1e9:.3g} ns per byte of rows, {flop * 1e9:.3g} ns per operation in 4 N K F, "
@@ -157,6 +160,58 @@ def cost_model(folder: Path, quick: bool) -> Table:
         rows,
         [at_most("worst relative error", float(abs(predicted / measured - 1).max()), 0.5)],
     )
+    return table, prices
+
+
+def seconds_of_task(quick: bool) -> tuple[Table, float]:
+    """Measure what Dask takes for each block, in a cluster of two processes on this machine."""
+    import dask.array as da
+    from distributed import Client, LocalCluster
+
+    numbers = [8, 32, 128] if quick else [8, 32, 128, 512]
+    rows = []
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
+        for n_blocks in numbers:
+            X = da.random.default_rng(0).normal(size=(n_blocks * 1000, P), chunks=(1000, P)).persist()
+            clock, start = Clock(), start_of(np.array(X[:K].compute()), K)
+            GaussianMixtureEM(K, max_iter=6, **start)._fit(X, None, None, tasks=clock)
+            rows.append([n_blocks, float(np.median(np.diff(clock.times)))])
+    slope = float(np.polyfit(*np.array(rows).T, 1)[0])
+    return Table(
+        "A pass on a cluster",
+        f"Seconds of a pass over blocks of 1000 rows, {P} features, K = {K}, on two processes of this machine: "
+        f"{slope * 1e3:.3g} ms more for each block.",
+        ["blocks", "seconds"],
+        rows,
+    ), slope
+
+
+def projection(prices: np.ndarray, task: float) -> Table:
+    """Say what the model makes of more rows than this machine holds."""
+    rows = []
+    n_features = 1 + LARGE_P + LARGE_P * (LARGE_P + 1) // 2
+    sums = 8 * LARGE_K * n_features
+    for workers in (10, 100):
+        for length in (2**17, 2**20):
+            n_blocks = -(-LARGE_N // length)
+            computing = float(np.array(terms(LARGE_N // workers, LARGE_P, LARGE_K)) @ prices)
+            levels = int(np.ceil(np.log(n_blocks) / np.log(8)))
+            tree = levels * (LATENCY + 8 * sums / NETWORK)
+            broadcast = np.log2(workers) * (LATENCY + sums / NETWORK)
+            parts = [computing, n_blocks * task, tree, broadcast]
+            rows.append([workers, length, n_blocks, *parts, LARGE_N / workers * LARGE_P * 8 / DISK, sum(parts)])
+    return Table(
+        "A billion rows, foretold",
+        f"Seconds of one pass over {LARGE_N:.0e} rows of {LARGE_P} features, K = {LARGE_K}, as the model has it: "
+        f"workers like this machine that hold the rows, a network of {NETWORK / 1e9:g} GB/s and {LATENCY * 1e3:g} ms. "
+        f"Workers that read the rows in every pass, at {DISK / 1e9:g} GB/s, take what stands under reading, beside the "
+        "computing.",
+        ["workers", "rows in a block", "blocks", "computing", "scheduling", "tree", "broadcast", "reading", "total"],
+        rows,
+    )
 
 
 def tables(quick: bool) -> Iterator[Table]:
@@ -165,8 +220,12 @@ def tables(quick: bool) -> Iterator[Table]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield memory(folder, rows)
-        yield speed(folder, rows, 3)
-        yield cost_model(folder, quick)
+        yield speed(folder, rows // 4, 3)
+        model, prices = cost_model(folder, quick)
+        yield model
+    cluster, task = seconds_of_task(quick)
+    yield cluster
+    yield projection(prices, task)
 
 
 if __name__ == "__main__":
