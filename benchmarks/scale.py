@@ -26,8 +26,8 @@ from sklearn_em.estimators.callbacks import Tasks
 MIB = 2**20
 ROWS, P, K = 20_000_000, 8, 5
 # (features, components) of the passes to which the cost model is fitted.
-SHAPES = [(2, 3), (8, 5), (8, 50), (32, 10), (64, 5), (64, 20)]
-LENGTHS = [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 20_000_000]
+SHAPES = [(2, 3), (8, 5), (8, 20), (32, 10), (64, 5)]
+LENGTHS = [100_000, 500_000, 2_000_000, 20_000_000]
 MOST_NUMBERS = 160_000_000
 PASSES = 5
 # What is to be foretold: numbers of a large problem, and of the network (bytes a second, seconds) and the disks.

@@ -14,7 +14,7 @@ _SAMPLE_ROWS = 8192
 _SAMPLE_ROWS_PER_COMPONENT = 128
 # The sample is chosen among so many distinct rows at most, which hold no more than so many numbers, if these are enough
 # for the sample; with more than this share of the weight a row is always one of them.
-_MOST_CHOICES = 2**16
+_MOST_CHOICES = 2**15
 _MOST_NUMBERS = 2**20
 _HEAVY = 2.0**-14
 # Moments are rounded to so many digits, so that it does not matter in which order they were summed.
