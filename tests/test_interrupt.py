@@ -203,9 +203,10 @@ mixture = GaussianMixtureEM(8, random_state=0, tol=1e-14, max_iter=10_000, n_job
 from sklearn_em.starts import Journal
 reached = Journal.reached
 def told(self, state, status):
+    stops = reached(self, state, status)
     if len(state.trace) == 3:
         print("running", flush=True)
-    return reached(self, state, status)
+    return stops
 Journal.reached = told
 try:
     mixture.fit(rows)
