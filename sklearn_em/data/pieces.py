@@ -12,7 +12,7 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.gaps import GappedSource
 from sklearn_em.data.gather import gathered
-from sklearn_em.data.scan import box
+from sklearn_em.data.scan import Extent
 from sklearn_em.data.source import A, Opened, Rows, Source, T, What
 
 # Pieces are summed in at most this many groups, whose sums are then added in order.
@@ -92,7 +92,7 @@ class Facts:
     unit : float
     has_gaps, lacks_values : bool
         Whether values are missing, and whether in rows of positive weight.
-    low, high : ndarray of shape (p,)
+    extent : Extent
         Infinite where nothing is observed.
     some_rows : ndarray of shape (m, p)
     has_evidence, is_decided : bool
@@ -105,8 +105,7 @@ class Facts:
     unit: float
     has_gaps: bool
     lacks_values: bool
-    low: np.ndarray
-    high: np.ndarray
+    extent: Extent
     some_rows: np.ndarray
     has_evidence: bool
     is_decided: bool
@@ -120,7 +119,6 @@ class Facts:
             unit = power_of_two_below(largest)
             source = source.with_weight(source.weight / unit)
         n_kept = source.n_kept
-        low, high = box(source, workers)
         rows = source.some_rows if n_kept else source.rows[:0]
         return Facts(
             n_rows=source.n_rows,
@@ -129,8 +127,7 @@ class Facts:
             unit=unit,
             has_gaps=source.has_gaps,
             lacks_values=source.lacks_values,
-            low=low,
-            high=high,
+            extent=Extent.of(source, workers),
             some_rows=np.array(rows, dtype=float),
             has_evidence=source.has_evidence,
             is_decided=source.is_decided,
@@ -148,8 +145,7 @@ class Facts:
             unit=unit,
             has_gaps=self.has_gaps or other.has_gaps,
             lacks_values=self.lacks_values or other.lacks_values,
-            low=np.minimum(self.low, other.low),
-            high=np.maximum(self.high, other.high),
+            extent=self.extent + other.extent,
             some_rows=rows[:: max(1, len(rows) // _SOME_ROWS)],
             has_evidence=self.has_evidence,
             is_decided=self.is_decided and other.is_decided,
@@ -198,7 +194,7 @@ class PieceSource(Source):
     @property
     def n_features(self) -> int:
         """The number of columns."""
-        return len(self.facts.low)
+        return len(self.facts.extent.low)
 
     @property
     def total_weight(self) -> float:
@@ -218,7 +214,7 @@ class PieceSource(Source):
     @property
     def never_observed(self) -> np.ndarray:
         """Which features are missing in every row of positive weight, (p,) of bool."""
-        return self.facts.low > self.facts.high
+        return self.facts.extent.low > self.facts.extent.high
 
     @property
     def has_evidence(self) -> bool:
@@ -238,7 +234,7 @@ class PieceSource(Source):
     @property
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
         """The smallest and the largest value (p,) of each feature."""
-        return self.facts.low, self.facts.high
+        return self.facts.extent.low, self.facts.extent.high
 
     def of_sum(self, then: Callable[[A], T], what: What[A], workers: Workers) -> T:
         """Return `then` of the sum of what all pieces say, each looked at as what it is part of."""

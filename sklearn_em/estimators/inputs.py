@@ -71,8 +71,9 @@ def _in_units(source: ArraySource, said: Said) -> ArraySource:
     if said.sample_weight is None:
         return source
     assert source.weight is not None
-    check_some_weight(source.weight.max())
+    largest = source.weight.max()
+    check_some_weight(largest)
     if not said.in_units:
         return source
-    unit = power_of_two_below(source.weight.max())
+    unit = power_of_two_below(largest)
     return replace(source, weight=source.weight / unit, weight_unit=unit)
