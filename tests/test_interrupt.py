@@ -27,6 +27,14 @@ X, _ = mixture_rows(200, 3, 3, separation=1.5)
 MANY, _ = mixture_rows(9000, 2, 3, separation=2.0, seed=1)
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Hear Ctrl-C also where the tests run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def interrupted(monkeypatch):
     """Press Ctrl-C in the E-step that follows so many complete passes over all the data."""

@@ -10,15 +10,20 @@ Bishop (2006), "Pattern Recognition and Machine Learning", equation 9.23.
 
 import numpy as np
 
+from sklearn_em.mixture.exponential import exp_in_place
+
 # exp is 10 to 100 times slower where the result underflows or is subnormal, and so are products with the result.
-# e^-200 is 1e-87 of a row: nothing.
-_LOWEST = -200.0
+# e^-80 is 2e-35 of a row: nothing.
+_LOWEST = -80.0
 _FACTORS = 64
 _MANY = 1024
 
 
 def responsibilities(
-    joint: np.ndarray, weight: np.ndarray | None = None, evidence: np.ndarray | None = None
+    joint: np.ndarray,
+    weight: np.ndarray | None = None,
+    evidence: np.ndarray | None = None,
+    scratch: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn the log joint densities into responsibilities, in place.
 
@@ -31,6 +36,8 @@ def responsibilities(
         The weights of the rows; 1 if not given.
     evidence : ndarray of shape (K, b), optional
         The log plausibilities of the components for the rows; -inf forbids.
+    scratch : ndarray of shape (2, K, b), optional
+        Room to work in.
 
     Returns
     -------
@@ -43,7 +50,7 @@ def responsibilities(
     joint -= top
     # clip runs twice as fast as maximum with a number; nothing is above 0.
     joint.clip(_LOWEST, 0.0, out=joint)
-    np.exp(joint, out=joint)
+    exp_in_place(joint, scratch)
     if evidence is not None:
         joint[evidence == -np.inf] = 0.0
     norm = joint.sum(axis=0)

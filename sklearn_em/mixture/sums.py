@@ -71,7 +71,7 @@ class Pass:
         def make_worker() -> Callable[[Any], MixtureStatistics]:
             # In every pass the features are the same: where one block holds all rows, they are kept.
             features: Any = self._features(densities, source) if one_block else densities.buffer(partition.block_length)
-            room = np.empty((K if noise is None else K + 1, partition.block_length))
+            room = np.empty((3, K if noise is None else K + 1, partition.block_length))
 
             def sum_group(group: Any) -> MixtureStatistics:
                 accumulator = densities.accumulator()
@@ -80,11 +80,11 @@ class Pass:
                     block = source.block(*span)
                     if not one_block:
                         features.load(block.rows, self.scale, self.centre)
-                    joint = room[:, : len(block.rows)]
+                    joint, scratch = room[0, :, : len(block.rows)], room[1:, :, : len(block.rows)]
                     densities.log_joint(features, joint[:K])
                     if noise is not None:
                         joint[K] = noise.log_joint(params.noise_weight, block.rows)
-                    top, norm = responsibilities(joint, block.weight, block.evidence)
+                    top, norm = responsibilities(joint, block.weight, block.evidence, scratch)
                     accumulator.add(features, joint[:K])
                     total += log_likelihood(top, norm, block.weight)
                     if noise is not None:
