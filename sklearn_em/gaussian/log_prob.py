@@ -182,7 +182,8 @@ class Accumulator:
         self._densities = densities
         self._sums: np.ndarray | None = None
         if densities.tight.size:
-            self._tight = np.zeros((densities.moments.length(densities.gaussians.n_features), densities.tight.size))
+            # Component by component in memory, as they are added to.
+            self._tight = np.zeros((densities.tight.size, densities.moments.length(densities.gaussians.n_features))).T
 
     def add(self, block: FeatureBuffer, resp: np.ndarray) -> None:
         """Add the rows in `block` with responsibilities (K, b), already times the row weights."""
@@ -206,7 +207,7 @@ class Accumulator:
         """Return the sums of all blocks so far."""
         d, sums = self._densities, self._sums
         if sums is None:
-            sums = np.zeros((len(self._tight), len(d.gaussians.means)))
-        if d.tight.size:
+            sums = self._tight
+        elif d.tight.size:
             sums[:, d.tight] = self._tight
         return GaussianStatistics(d.moments, sums, d.reference)
