@@ -1,18 +1,25 @@
 """Expectation-maximisation for Python."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sklearn_em.estimators import FixedParameters, GaussianMixtureEM, GaussianMixturePrior
-from sklearn_em.gaussian.covariance import Factor
+if TYPE_CHECKING:
+    from sklearn_em.estimators import FixedParameters as FixedParameters
+    from sklearn_em.estimators import GaussianMixtureEM as GaussianMixtureEM
+    from sklearn_em.estimators import GaussianMixturePrior as GaussianMixturePrior
+    from sklearn_em.gaussian.covariance import Factor as Factor
 
-# Loaded when first asked for: what a fit does not need does not slow its import down.
+# Loaded when first asked for: nobody waits for what they do not use.
 _ON_DEMAND: dict[str, str] = {
     "BootstrapLikelihoodRatioResult": "sklearn_em.selection",
     "Checkpoint": "sklearn_em.estimators.checkpoint",
     "ConvergenceDisplay": "sklearn_em.display",
+    "Factor": "sklearn_em.gaussian.covariance",
+    "FixedParameters": "sklearn_em.estimators",
     "GaussianMixtureDisplay": "sklearn_em.display",
+    "GaussianMixtureEM": "sklearn_em.estimators",
     "GaussianMixtureIC": "sklearn_em.selection",
+    "GaussianMixturePrior": "sklearn_em.estimators",
     "InconsistentVersionWarning": "sklearn_em.estimators.persistence",
     "SelectionDisplay": "sklearn_em.display",
     "TraceCallback": "sklearn_em.estimators.trace",
@@ -23,21 +30,15 @@ _ON_DEMAND: dict[str, str] = {
     "icl_scorer": "sklearn_em.selection",
 }
 
-__all__ = [
-    "Factor",
-    "FixedParameters",
-    "GaussianMixtureEM",
-    "GaussianMixturePrior",
-    "__version__",
-    *_ON_DEMAND,
-]
+__all__ = ["__version__", *_ON_DEMAND]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name in _ON_DEMAND:
-        return getattr(import_module(_ON_DEMAND[name]), name)
+        value = globals()[name] = getattr(import_module(_ON_DEMAND[name]), name)
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
