@@ -46,25 +46,27 @@ class Choices:
         distance = np.concatenate([part.distance for part in parts])
         along = np.concatenate([part.along for part in parts])
         weight = np.concatenate([part.weight for part in parts])
-        order = np.argsort(distance)
-        if not (np.diff(distance[order]) > 0).all():
+        heavy, halvings = parts[0].heavy, max(part.halvings for part in parts)
+        distinct = np.arange(len(distance))
+        if not (np.diff(np.sort(distance)) > 0).all():
             order = np.lexsort((along, distance))
-        first = np.concatenate([[True], (np.diff(distance[order]) > 0) | (np.diff(along[order]) > 0)])
-        weight = np.bincount(np.cumsum(first) - 1, weights=weight[order])
-        distinct = order[first]
-        keep = weight > parts[0].heavy
-        mixed, halvings = _mixed(distance[distinct], along[distinct]), max(part.halvings for part in parts)
+            first = np.concatenate([[True], (np.diff(distance[order]) > 0) | (np.diff(along[order]) > 0)])
+            weight = np.bincount(np.cumsum(first) - 1, weights=weight[order])
+            distinct = order[first]
+        keep, mixed = weight > heavy, _mixed(distance[distinct], along[distinct])
         while np.count_nonzero(drawn := keep | (mixed <= _ALL >> np.uint64(halvings))) > most:
             halvings += 1
-        chosen = distinct[drawn]
+        places = np.flatnonzero(drawn)
+        places = places[_in_order(distance[distinct[places]], along[distinct[places]])]
+        chosen = distinct[places]
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return cls(
             rows=_taken([part.rows for part in parts], chosen),
-            weight=weight[drawn],
+            weight=weight[places],
             evidence=reduce(lambda one, other: one.joined(other), evidence).take(chosen) if evidence else None,
             distance=distance[chosen],
             along=along[chosen],
-            heavy=parts[0].heavy,
+            heavy=heavy,
             total=sum(part.total for part in parts),
             halvings=halvings,
         )
@@ -137,14 +139,14 @@ class Drawing:
                 apart = apart + _told_apart(missing)
                 z[missing] = 0.0
             z = z @ axes
-            distance = np.round(np.square(z[:, :-1]).sum(axis=1) * _GRID)
+            distance = np.round(np.einsum("ij,ij->i", z[:, :-1], z[:, :-1]) * _GRID)
             along = np.round((z[:, -1] + apart) * _GRID)
             found = Choices(rows, weight[kept], evidence, distance, along, heavy)
             known = np.zeros(len(kept), dtype=bool) if evidence is None else evidence.is_informative
             parts.append(cls(found.first(known), found.first(~known), most))
-            if sum(part.n_choices for part in parts) > 2 * most:
+            if block.stop == source.n_rows or sum(part.n_choices for part in parts) > 2 * most:
                 parts = [cls.gathered(parts)]
-        return cls.gathered(parts)
+        return parts[0]
 
     @classmethod
     def gathered(cls, parts: "list[Drawing]") -> "Drawing":
@@ -171,6 +173,11 @@ class Drawing:
         return reduce(add, (sample for sample, _ in drawn)), all(is_whole for _, is_whole in drawn)
 
 
+def _in_order(distance: np.ndarray, along: np.ndarray) -> np.ndarray:
+    order = np.argsort(distance)
+    return order if (np.diff(distance[order]) > 0).all() else np.lexsort((along, distance))
+
+
 def _told_apart(keys: np.ndarray) -> np.ndarray:
     """Return a number for each row of `keys` (m, c) that is another one where the row is."""
     return np.asarray(keys @ np.sin(np.arange(1.0, keys.shape[1] + 1)))
@@ -194,5 +201,5 @@ def _taken(parts: list[np.ndarray], chosen: np.ndarray) -> np.ndarray:
     which = np.searchsorted(begins, chosen, side="right") - 1
     for i, part in enumerate(parts):
         own = which == i
-        result[own] = part[chosen[own] - begins[i]]
+        result[own] = part.take(chosen[own] - begins[i], axis=0)
     return result

@@ -17,6 +17,9 @@ from sklearn_em.data.source import Source
 _INTERQUARTILE_RANGE = 1.3489795003921634
 # A standard deviation below this many units in the last place of the largest value is rounding.
 _CONSTANT = 8 * np.finfo(float).eps
+_SAME_SHARE = 2.0**-41
+# Extremes of short rows are taken over lines of so many numbers.
+_LINE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +90,15 @@ class Problem:
 
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
     """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
-    order = np.argsort(values, axis=0, kind="stable")
+    columns = np.ascontiguousarray(values.T)
     # Missing values are sorted last.
-    share = np.cumsum(np.where(np.isnan(np.take_along_axis(values, order, axis=0)), 0.0, weight[order]), axis=0)
-    # Rounded, so that weights and repeated rows meet the same side of a level that falls between two rows.
-    share = np.round(share / share[-1] * 2.0**40)
-    columns = np.arange(values.shape[1])
-    return [values[order[np.argmax(share >= level * 2.0**40, axis=0), columns], columns] for level in levels]
+    order = np.argsort(columns, axis=1)
+    columns = np.take_along_axis(columns, order, axis=1)
+    share = np.cumsum(np.where(np.isnan(columns), 0.0, weight[order]), axis=1)
+    # With some room for rounding, so that weights and repeated rows meet the same side of a level that falls between
+    # two rows.
+    places = [(share < (level - _SAME_SHARE) * share[:, -1:]).sum(axis=1, keepdims=True) for level in levels]
+    return [np.take_along_axis(columns, place, axis=1)[:, 0] for place in places]
 
 
 def scan(source: Source, n_components: int, one_scale: bool, workers: Workers) -> Problem:
@@ -177,8 +182,8 @@ class Extent:
             for span in partition.blocks(start):
                 rows = _kept(source, *span)
                 rows = rows if axes is None else rows @ axes
-                least(low, least.reduce(rows, axis=0, initial=np.inf), out=low)
-                most(high, most.reduce(rows, axis=0, initial=-np.inf), out=high)
+                least(low, _along_columns(least, rows, np.inf), out=low)
+                most(high, _along_columns(most, rows, -np.inf), out=high)
             return Extent(low, high)
 
         return reduce(add, workers.map(lambda: of_group, partition.groups, 0))
@@ -194,6 +199,15 @@ def _kept(source: ArraySource, start: int, stop: int) -> np.ndarray:
     if source.weight is None or (weight := source.weight[start:stop]).all():
         return rows
     return rows[weight > 0]
+
+
+def _along_columns(extreme: np.ufunc, rows: np.ndarray, nothing: float) -> np.ndarray:
+    """Return the least or largest of each column of `rows` (m, p), or `nothing` where there are none."""
+    # Many short rows side by side in a line: an inner loop over two features would take 30 times as long.
+    per_line = max(_LINE // rows.shape[1], 1)
+    whole = len(rows) // per_line * per_line
+    lines = extreme.reduce(rows[:whole].reshape(-1, per_line * rows.shape[1]), axis=0, initial=nothing)
+    return extreme.reduce(np.concatenate([lines.reshape(per_line, -1), rows[whole:]]), axis=0, initial=nothing)
 
 
 def _median_of_observed(column: np.ndarray) -> float:
