@@ -366,6 +366,7 @@ def test_jumps_of_a_whole_search_belong_to_its_trace():
         assert plain.accelerated_steps_ == []
 
 
+@pytest.mark.slow
 def test_the_default_is_plain_from_a_given_start_only(covariance_type):
     X, _ = mixture_rows(300, 3, 3, separation=1.0)
     start = given_start(fit(X, covariance_type, max_iter=0))

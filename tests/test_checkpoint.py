@@ -110,6 +110,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_whatever_is_said_of_a_fit_it_goes_on(options, killed, path):
     options = {"n_components": 3, "random_state": 0, "tol": 1e-9, "max_iter": 25, **options}

@@ -51,6 +51,7 @@ def three_clusters(seed):
 # The searches
 
 
+@pytest.mark.slow
 @few_rows_are_fine
 @pytest.mark.parametrize(("criterion", "n_jobs"), [("aic", None), ("bic", None), ("bic", 2), ("icl", None)])
 def test_search_on_the_whole_sample_is_the_loop(criterion, n_jobs):
@@ -86,6 +87,7 @@ def test_random_search_by_the_held_out_score():
         assert score == np.mean([estimator.fit(IRIS[train]).score(IRIS[test]) for train, test in cv.split(IRIS)])
 
 
+@pytest.mark.slow
 @few_rows_are_fine
 @pytest.mark.parametrize("seed", range(3))
 def test_bic_on_folds_picks_too_few(seed):

@@ -48,6 +48,7 @@ def test_row_of_the_table(row, structure):
         assert number(rows, K, p) == structure.min_rows(p)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [name for name, text in PAGES.items() if "```python" in text])
 def test_snippets_print_what_the_page_shows(page, capsys):
     if "sklearn.callback" in PAGES[page] and find_spec("sklearn.callback") is None:

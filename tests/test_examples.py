@@ -25,12 +25,7 @@ from sklearn_em import GaussianMixtureEM
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPT = EXAMPLES / "em_vs_kmeans.py"
-LONG = {"em_vs_kmeans_notebook", "few_labels", "sensors", "structures"}
-PAGES = [
-    pytest.param(path.stem, marks=pytest.mark.slow if path.stem in LONG else [])
-    for path in sorted(EXAMPLES.glob("*.py"))
-    if path != SCRIPT
-]
+PAGES = [path.stem for path in sorted(EXAMPLES.glob("*.py")) if path != SCRIPT]
 COLOURS = [(0, 114, 178), (213, 94, 0), (0, 158, 115)]  # blue, vermilion, green
 
 # What a page printed, split into words line by line, and the pixels of its pictures.
@@ -70,6 +65,7 @@ def check_picture(pixels, colours):
         assert np.sum(np.all(pixels == colour, axis=2)) > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_page_runs_and_shows_pictures(name):
     pictures = run_page(name).pictures
@@ -101,6 +97,7 @@ def table(lines):
     return {words[0]: dict(zip(lines[start], words, strict=True)) for words in lines[start + 1 : start + 3]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "kmeans_ari", "em_ari"),
     [

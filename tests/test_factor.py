@@ -403,6 +403,7 @@ def test_float32(factor):
     assert_allclose(single.score(X), double.score(X), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_pickle_clone_and_grid(factor):
     X, _ = mixture_rows(200, 4, 2)
     estimator = fit(X, factor)

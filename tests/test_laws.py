@@ -370,7 +370,8 @@ def test_default_fits_stop_near_their_limit(covariance_type, path):
 # Searching.
 
 
-@pytest.mark.parametrize("n_samples", [400, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_samples", [400, 10_000])
 def test_more_starts_are_recorded_and_never_worse(covariance_type, n_samples):
     X, _ = mixture_rows(n_samples, 2, 6, separation=1.5)
     one, many = (fit(X, covariance_type, n_components=6, n_init=n_init) for n_init in (1, 8))

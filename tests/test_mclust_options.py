@@ -126,6 +126,7 @@ def test_noise_is_in_the_smaller_box(dataset):
     assert_allclose(estimator.noise_log_volume_, expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 @exactly_max_iter
 @pytest.mark.parametrize(("record", "covariance_type"), noise_cases([*EXACT, "VEE"]))
 def test_noise(record, covariance_type):

@@ -174,6 +174,7 @@ def inclusions():
     return [(special, general) for special in MODELS for general in oracles.GENERALISATIONS[special]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", [(r["dataset"], r["G"], r["z_kind"]) for r in ONE_STEP if r["model"] == "EII"], ids=str
 )

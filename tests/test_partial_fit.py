@@ -39,9 +39,10 @@ def begun():
 # --------------------------------------------------------------------------------- two epochs end where a fit does
 
 
+@pytest.mark.slow
 @few_rows_are_fine
 @pytest.mark.parametrize("is_given", [True, False])
-@pytest.mark.parametrize("n_components", [2, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 3, 5))])
+@pytest.mark.parametrize("n_components", [1, 2, 3, 5])
 @pytest.mark.parametrize("name", ["iris", "faithful", "diabetes", "wine", "galaxies", "acidity", "synth"])
 def test_two_epochs_on_real_data(name, n_components, is_given):
     X = np.loadtxt(DATA / f"{name}.csv", delimiter=",", skiprows=1, ndmin=2)
@@ -61,6 +62,7 @@ def test_two_epochs_of_sorted_rows(covariance_type):
     assert in_blocks.score(X) > mixture.fit(X).score(X) - 0.01
 
 
+@pytest.mark.slow
 def test_two_epochs_of_statistics_alone(covariance_type):
     """With gaps, weights, noise and a prior all at once."""
     rng = np.random.default_rng(1)
