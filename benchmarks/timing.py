@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 _WARM = _TIMED = 0.06
+_LOOK = 0.005
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -18,12 +19,22 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def seconds_when_warm(function: Callable[[], object]) -> float:
-    """Return the mean time of calls that follow each other, as the passes of a fit do.
+def settle() -> None:
+    """Wait until nothing runs in this process.
 
-    Threads of a linear algebra library that has just been used wait busily for more work, some 30 ms long, on the cores
-    that the next side needs; so that long, and once at least, it runs without being timed.
+    Threads of a linear algebra library that has just been used wait busily for more work, a tenth of a second long, on
+    the cores that the next side needs: right after scikit-learn, or after any large product, two threads of ours take
+    half as long again.
     """
+    used = _LOOK
+    while used > _LOOK / 5:
+        before = time.process_time()
+        time.sleep(_LOOK)
+        used = time.process_time() - before
+
+
+def seconds_when_warm(function: Callable[[], object]) -> float:
+    """Return the mean time of calls that follow each other, as the passes of a fit do; some are made before."""
     warm = 0.0
     while warm < _WARM:
         warm += (last := seconds(function))
@@ -33,7 +44,12 @@ def seconds_when_warm(function: Callable[[], object]) -> float:
 
 def medians(rounds: int, *timed: Callable[[], float]) -> list[float]:
     """Return the median of what each function, which times itself, returns in alternating rounds."""
-    return np.median([[function() for function in timed] for _ in range(rounds)], axis=0).tolist()
+
+    def settled(function: Callable[[], float]) -> float:
+        settle()
+        return function()
+
+    return np.median([[settled(function) for function in timed] for _ in range(rounds)], axis=0).tolist()
 
 
 def geometric_mean(ratios: Iterable[float]) -> float:
