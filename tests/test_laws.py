@@ -122,6 +122,22 @@ def test_k_1_is_the_maximum_likelihood_gaussian(covariance_type):
     assert estimator.converged_
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_init": 3},
+        *(pytest.param(o, marks=pytest.mark.slow) for o in ({"noise": True}, {"reg_covar": 0.0}, {"prior": "auto"})),
+    ],
+    ids=str,
+)
+def test_weights_may_span_nineteen_decades(covariance_type, options):
+    rng = np.random.default_rng(0)
+    X, weight = mixture_rows(300, 3, 3)[0], 10.0 ** rng.uniform(-19, 0, size=300)
+    fitted = fit(X, covariance_type, weight, max_iter=20, **options)
+    assert np.isfinite(fitted.lower_bounds_).all()
+    assert_allclose(fitted.weights_.sum() + fitted.noise_weight_, 1)
+
+
 # Law 2: blocks.
 
 

@@ -164,3 +164,11 @@ def test_component_without_mass_keeps_its_parameters(structure, rows, resp):
     if not structure.shared:
         np.testing.assert_array_equal(after.covariances[1], start.covariances[1])
     assert np.isfinite(after.covariances).all()
+
+
+def test_where_no_component_has_mass_all_stay_as_they_are(structure, rows, resp):
+    """As where the noise has taken every row."""
+    start = some_gaussians(structure, rows)
+    after = m_step(structure, summed(structure, start, rows, np.zeros_like(resp)), Terms(np.zeros(P)), start)
+    np.testing.assert_array_equal(after.means, start.means)
+    np.testing.assert_allclose(after.precision_cholesky, start.precision_cholesky, rtol=1e-10, atol=1e-12)

@@ -132,14 +132,14 @@ def _covariances(
 ) -> np.ndarray:
     """Solve the structure on scatter and counts of the components that are free."""
     free = np.ones(1 if structure.shared else len(means), dtype=bool)
-    if not structure.shared and not terms.has_prior_of_covariances:
-        free &= statistics.alive
+    if not terms.has_prior_of_covariances:
+        free &= statistics.alive.any() if structure.shared else statistics.alive
     if terms.fixed is not None and terms.fixed.is_covariance.any():
         is_fixed = terms.fixed.is_covariance
         previous = structure.form.updated(previous, terms.fixed.covariances[is_fixed], is_fixed)
         free &= ~is_fixed
-        if not free.any():
-            return previous
+    if not free.any():
+        return previous
     scatter, counts = _scatter_and_counts(structure, statistics, terms, means)
     before = None if afresh else previous
     if free.all():

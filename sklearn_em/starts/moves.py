@@ -165,7 +165,8 @@ def cuts(
     for k, share in enumerate(resp[: gaussians.n_components]):
         # Every component has a stream of its own: the number of draws for one does not move the next.
         own = np.random.RandomState(rng.randint(2**31 - 1))
-        member = np.flatnonzero(rounded(share) > _BELONGS)
+        # Beside far heavier rows a weight is nothing, as rounded as it is here.
+        member = np.flatnonzero((rounded(share) > _BELONGS) & (space.weight > 0))
         if len(member) < 2 * (p + 1):
             continue
         z = form.project(factors[min(k, len(factors) - 1)], (space.rows[member] - gaussians.means[k]).T)

@@ -90,7 +90,8 @@ def best_axes(
 def _along(scatter: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """Return q, at least its rounding error."""
     q = (axes * (scatter @ axes)).sum(axis=1)
-    return np.maximum(q, np.finfo(float).eps * q.max(axis=1, keepdims=True) + np.finfo(float).tiny)
+    largest = np.maximum(q.max(axis=1, keepdims=True), 0)
+    return np.maximum(q, np.finfo(float).eps * largest + np.finfo(float).tiny)
 
 
 def _descended(
