@@ -88,8 +88,8 @@ def _shares(source: ArraySource, workers: Workers, params: MixtureParameters, no
     """
     K = params.weights.size
 
-    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> np.ndarray:
-        responsibilities(joint, None, block.evidence)
+    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> np.ndarray:
+        responsibilities(joint, None, block.evidence, scratch)
         resp = joint[:K] if block.weight is None else joint[:K] * block.weight
         certain = np.where(joint[:K] >= CERTAIN, resp, 0.0)
         return np.array([resp.sum(axis=1), np.einsum("kb,kb->k", resp, resp), certain.sum(axis=1)])

@@ -89,8 +89,8 @@ def _parts(predictor: Predictor, source: ArraySource) -> list[_Part]:
     gaussians = predictor.params.gaussians
     root, mu = precision_root(gaussians), gaussians.means
 
-    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> list[_Part]:
-        responsibilities(joint)
+    def of_block(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> list[_Part]:
+        responsibilities(joint, scratch=scratch)
         missing, found = np.isnan(block.rows), []
         places = np.arange(source.n_rows)[block.places]
         for start, stop in segments(missing):

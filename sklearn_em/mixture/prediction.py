@@ -16,8 +16,8 @@ from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.values import MixtureParameters
 
 T = TypeVar("T")
-# The block, the log joint densities (C, b) of its rows less a term that all share, and that term.
-Use = Callable[[Block, np.ndarray, np.ndarray | float], T]
+# The block, the log joint densities (C, b) of its rows less a term that all share, that term, and room (2, C, b).
+Use = Callable[[Block, np.ndarray, np.ndarray | float, np.ndarray], T]
 
 # Squares of scaled values beyond this would overflow; a row so far out is as good as at this distance.
 _FARTHEST = 1e150
@@ -38,7 +38,7 @@ class Predictor:
         """Return log pi_k + log N(x | mu_k, Sigma_k), (n, C)."""
         out, empty = np.empty((source.n_rows, len(self._weights))), self._weights == 0
 
-        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> None:
             joint[empty] = -np.inf
             out[block.places] = joint.T + np.reshape(shared, (-1, 1))
 
@@ -49,8 +49,8 @@ class Predictor:
         """Return the probability of each component given the row, (n, C)."""
         out, empty = np.empty((source.n_rows, len(self._weights))), self._weights == 0
 
-        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
-            responsibilities(joint)
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> None:
+            responsibilities(joint, scratch=scratch)
             joint[empty] = 0.0
             out[block.places] = joint.T
 
@@ -61,7 +61,7 @@ class Predictor:
         """Return the most probable component of each row, (n,); -1 for the noise."""
         out = np.empty(source.n_rows, dtype=np.int64)
 
-        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> None:
             out[block.places] = joint.argmax(axis=0)
 
         self.each_block(source, write)
@@ -73,8 +73,8 @@ class Predictor:
         """Return the log density of each row under the mixture, (n,)."""
         out = np.empty(source.n_rows)
 
-        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> None:
-            out[block.places] = log_density(*responsibilities(joint)) + shared
+        def write(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> None:
+            out[block.places] = log_density(*responsibilities(joint, scratch=scratch)) + shared
 
         self.each_block(source, write)
         return out
@@ -84,8 +84,8 @@ class Predictor:
         return source.sum(self._log_likelihood, self.workers)
 
     def _log_likelihood(self, source: ArraySource, workers: Workers) -> float:
-        def total(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
-            top, norm = responsibilities(joint)
+        def total(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> float:
+            top, norm = responsibilities(joint, scratch=scratch)
             return log_likelihood(top + shared, norm, block.weight)
 
         return sum(self.by(workers).each_block(source, total))
@@ -95,7 +95,7 @@ class Predictor:
         return source.sum(self._classification_log_likelihood, self.workers)
 
     def _classification_log_likelihood(self, source: ArraySource, workers: Workers) -> float:
-        def total(block: Block, joint: np.ndarray, shared: np.ndarray | float) -> float:
+        def total(block: Block, joint: np.ndarray, shared: np.ndarray | float, scratch: np.ndarray) -> float:
             best = joint.max(axis=0) + shared
             return float(best.sum() if block.weight is None else best @ block.weight)
 
@@ -126,12 +126,13 @@ class Predictor:
         log_scale = np.log(scale)
         with np.errstate(over="ignore"):
             farthest = _FARTHEST / scale
-        partition = Partition.of(source.n_rows, densities.numbers_per_row)
+        C = len(self._weights)
+        partition = Partition.of(source.n_rows, densities.numbers_per_row + 2 * C)
         work = source.n_rows * densities.numbers_per_sum
 
         def make_worker() -> Callable[[Any], list[T]]:
             features: Any = densities.buffer(partition.block_length)
-            room = np.empty((len(self._weights), partition.block_length))
+            room = np.empty((3, C, partition.block_length))
 
             def use_group(group: Any) -> list[T]:
                 results = []
@@ -142,14 +143,14 @@ class Predictor:
                     if not max(rows.max(), -rows.min()) <= farthest.min():
                         rows = np.clip(rows, -farthest, farthest)
                     features.load(rows, scale, centre)
-                    joint = room[:, : len(rows)]
+                    joint, scratch = room[0, :, : len(rows)], room[1:, :, : len(rows)]
                     densities.log_joint(features, joint[:K])
                     shared = densities.shared_term(features)
                     if noise is not None:
                         joint[K] = noise.log_joint(self.params.noise_weight, rows) - shared
                     # Scaling a feature by s multiplies densities by 1 / s, of rows in which it is observed.
                     units = ~np.isnan(rows) @ log_scale if source.has_gaps else log_scale.sum()
-                    results.append(use(block, joint, shared + units))
+                    results.append(use(block, joint, shared + units, scratch))
                 return results
 
             return use_group
