@@ -15,7 +15,7 @@ import numpy as np
 from problems import as_start, oracles
 from report import Table, Verdict, at_least, main
 from sklearn.mixture import GaussianMixture
-from timing import seconds, settle
+from timing import seconds, settled
 
 from sklearn_em import GaussianMixtureEM
 
@@ -72,8 +72,7 @@ def shares_near_best(problem: str, X: np.ndarray, k: int, n_seeds: int) -> tuple
     for seed in range(n_seeds):
         for side, (make, n_init) in enumerate(SIDES.values()):
             estimator = make(k, n_init=n_init, random_state=seed)
-            settle()
-            times[side] += seconds(lambda estimator=estimator: estimator.fit(X))
+            times[side] += settled(lambda estimator=estimator: seconds(lambda: estimator.fit(X)))
             end = estimator
             if isinstance(end, GaussianMixture):
                 end = GaussianMixtureEM(k, **as_start(end)).fit(X)

@@ -19,18 +19,24 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def settle() -> None:
-    """Wait until nothing runs in this process.
+def settled(function: Callable[[], float]) -> float:
+    """Return what the function returns, once its threads are at rest.
 
     Threads of a linear algebra library that has just been used wait busily for more work, a tenth of a second long, on
     the cores that the next side needs: right after scikit-learn, or after any large product, two threads of ours take
-    half as long again.
+    half as long again. Where no other thread was at work there is no wait, for a core that has rested is slow at first.
     """
-    used = _LOOK
-    while used > _LOOK / 5:
-        before = time.process_time()
+    begun = _seconds_of_others()
+    result = function()
+    while (now := _seconds_of_others()) - begun > _LOOK / 5:
+        begun = now
         time.sleep(_LOOK)
-        used = time.process_time() - before
+    return result
+
+
+def _seconds_of_others() -> float:
+    """Return the processor time of all other threads."""
+    return time.process_time() - time.thread_time()
 
 
 def seconds_when_warm(function: Callable[[], object]) -> float:
@@ -44,11 +50,6 @@ def seconds_when_warm(function: Callable[[], object]) -> float:
 
 def medians(rounds: int, *timed: Callable[[], float]) -> list[float]:
     """Return the median of what each function, which times itself, returns in alternating rounds."""
-
-    def settled(function: Callable[[], float]) -> float:
-        settle()
-        return function()
-
     return np.median([[settled(function) for function in timed] for _ in range(rounds)], axis=0).tolist()
 
 
