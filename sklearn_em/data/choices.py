@@ -49,7 +49,7 @@ class Choices:
         heavy, halvings = parts[0].heavy, max(part.halvings for part in parts)
         distinct = np.arange(len(distance))
         if not (np.diff(np.sort(distance)) > 0).all():
-            order = np.lexsort((along, distance))
+            order = _in_order(distance, along)
             first = np.concatenate([[True], (np.diff(distance[order]) > 0) | (np.diff(along[order]) > 0)])
             weight = np.bincount(np.cumsum(first) - 1, weights=weight[order])
             distinct = order[first]
@@ -174,6 +174,7 @@ class Drawing:
 
 
 def _in_order(distance: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Return the order of rows by distance, and of equal ones by their place along the direction."""
     order = np.argsort(distance)
     return order if (np.diff(distance[order]) > 0).all() else np.lexsort((along, distance))
 

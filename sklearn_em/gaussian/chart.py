@@ -25,7 +25,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.gaussian.covariance.structure import Structure
-from sklearn_em.gaussian.statistics import GaussianStatistics
+from sklearn_em.gaussian.statistics import GaussianStatistics, of_scatter
 
 # Beyond these changes (logarithms, standard deviations) a point is no better than a guess, and could overflow.
 _FARTHEST_LOG = 30.0
@@ -118,8 +118,7 @@ class GaussianChart:
         moments, means = self.structure.moments, self.means + _times(self.root, shift)
         covariances = spread * _features_per_entry(spread, n_features) - moments.of_diagonal(self.blur)
         scatter = mass.reshape(-1, *[1] * (spread.ndim - 1)) * covariances
-        sums = np.concatenate([mass[:, None], moments.packed(scatter), np.zeros(means.shape)], axis=1)
-        point = GaussianStatistics(moments, sums.T, means)
+        point = of_scatter(moments, mass, means, scatter)
         return point if point.all_alive else None
 
 

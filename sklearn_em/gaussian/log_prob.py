@@ -24,7 +24,8 @@ IMPOSSIBLE = -1e300
 _NONE = np.empty(0, dtype=np.intp)
 # Beyond this many features phi, with its p^2 / 2 rows, costs more than projecting each component by itself.
 MOST_FEATURES_FOR_PHI = 64
-# A row adds nothing to the moments of a component with less responsibility than this, as far out as it may be.
+# A row adds nothing to the moments of a component with less responsibility than this, as far out as it may be. What the
+# E-step clamps is less.
 NOTHING = 1e-34
 # From this many components on the product is faster with the components leading, up to a tenth; below, with the
 # features leading.

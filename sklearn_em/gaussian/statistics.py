@@ -92,6 +92,12 @@ def with_total(statistics: GaussianStatistics, total: np.ndarray) -> GaussianSta
     return replace(statistics, total=total) if statistics.moments is COMMON else statistics
 
 
+def of_scatter(moments: Moments, mass: np.ndarray, means: np.ndarray, scatter: np.ndarray) -> GaussianStatistics:
+    """Return the statistics of components of this mass (K,), with this mean (K, p) and this scatter about it."""
+    sums = np.concatenate([mass[:, None], moments.packed(scatter), np.zeros(means.shape)], axis=1)
+    return GaussianStatistics(moments, sums.T, means)
+
+
 def about_own_means(moments: Moments, rows: np.ndarray, resp: np.ndarray) -> GaussianStatistics:
     """Sum the moments of rows (m, p) with given responsibilities (K, m), each component's about its own mean.
 

@@ -9,7 +9,7 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.sample import Sample
 from sklearn_em.data.source import Source
-from sklearn_em.gaussian.statistics import GaussianStatistics
+from sklearn_em.gaussian.statistics import of_scatter
 from sklearn_em.mixture.model import GaussianMixtureModel
 from sklearn_em.mixture.sums import Pass
 from sklearn_em.mixture.values import MixtureParameters, MixtureStatistics
@@ -75,8 +75,8 @@ def statistics_of(
     matrices = np.broadcast_to(structure.form.matrices(gaussians.covariances, p), (len(gaussians.means), p, p))
     # The M-step adds mass times R to the scatter, so it is taken off here.
     mass, moments = weight * params.weights, structure.moments
-    scatter = moments.packed(moments.of_matrices(matrices - np.diag(model.terms.blur))) * mass[:, None]
-    sums = np.concatenate([mass[:, None], scatter, np.zeros_like(gaussians.means)], axis=1).T
-    gaussian = GaussianStatistics(moments, sums, gaussians.means)
+    covariances = moments.of_matrices(matrices - np.diag(model.terms.blur))
+    scatter = mass.reshape(-1, *[1] * (covariances.ndim - 1)) * covariances
+    gaussian = of_scatter(moments, mass, gaussians.means, scatter)
     log_likelihood = weight * objective - model.log_prior(params)
     return MixtureStatistics(gaussian, log_likelihood, weight * params.noise_weight)
