@@ -49,8 +49,8 @@ def given_start(estimator):
 class Identity:
     frame: np.ndarray
 
-    def vector(self, statistics):
-        return statistics - self.frame
+    def vectors(self, *points):
+        return np.array(points) - self.frame
 
     def statistics(self, vector):
         return self.frame + vector
@@ -214,11 +214,11 @@ def test_the_chart_is_undone_as_far_as_the_m_step_sees(covariance_type, reg_cova
     frame = model.e_step(params)
     first = model.m_step(frame, params)
     chart, statistics = model.chart(frame), model.e_step(first)
-    assert_allclose(chart.vector(frame), 0, atol=1e-12)
-    vector = chart.vector(statistics)
+    origin, vector = chart.vectors(frame, statistics)
+    assert_allclose(origin, 0, atol=1e-12)
     assert np.linalg.norm(vector) > 1e-3
     back = chart.statistics(vector)
-    assert_allclose(chart.vector(back), vector, atol=1e-10)
+    assert_allclose(chart.vectors(back), [vector], atol=1e-10)
     one, other = (model.m_step(s, params) for s in (statistics, back))
     assert_allclose(one.weights, other.weights, rtol=1e-10)
     assert_allclose(one.gaussians.means, other.gaussians.means, rtol=1e-9, atol=1e-9)
@@ -228,7 +228,7 @@ def test_the_chart_is_undone_as_far_as_the_m_step_sees(covariance_type, reg_cova
 def test_any_vector_is_a_valid_point(covariance_type):
     model, params = bound_model(mixture_rows(200, 3, 3)[0], covariance_type)
     chart = model.chart(model.e_step(params))
-    vector = chart.vector(model.e_step(params))
+    (vector,) = chart.vectors(model.e_step(params))
     for seed in range(20):
         statistics = chart.statistics(np.random.default_rng(seed).normal(size=vector.shape))
         assert np.isfinite(model.objective(model.e_step(model.m_step(statistics, params)), params))
@@ -244,7 +244,9 @@ def test_the_chart_knows_no_empty_and_no_singular_component(covariance_type):
     empty[:, 0] = 0.0
     flat = type(gaussian)(gaussian.moments, empty, gaussian.reference, gaussian.total)
     assert GaussianChart.about(model.structure, flat, model.terms.blur) is None
-    assert GaussianChart.about(model.structure, gaussian, model.terms.blur).vector(flat) is None
+    chart = GaussianChart.about(model.structure, gaussian, model.terms.blur)
+    assert chart.vectors(gaussian) is not None
+    assert chart.vectors(gaussian, flat) is None
 
 
 # The estimator.

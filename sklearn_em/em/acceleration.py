@@ -68,9 +68,10 @@ class Squarem(Generic[S]):
         if n_iter < _WARM_UP or len(self.before) < 2 or chart_about is None:
             return None
         chart = chart_about(self.before[0])
-        if chart is None or (x1 := chart.vector(self.before[1])) is None or (x2 := chart.vector(statistics)) is None:
+        if chart is None or (path := chart.vectors(self.before[1], statistics)) is None:
             return None
         # x0 is the origin.
+        x1, x2 = path
         v = x2 - 2 * x1
         change, curvature = abs(float(x1 @ v)), float(v @ v)
         if not change > _SHORTEST * curvature:

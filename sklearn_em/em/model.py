@@ -54,8 +54,8 @@ class Chart(Protocol[S]):
     The length of a vector is to be a natural size of a change: it sets how far a jump goes.
     """
 
-    def vector(self, statistics: S, /) -> np.ndarray | None:
-        """Return the coordinates of `statistics`, a 1-D vector, or None where there are none."""
+    def vectors(self, *points: S) -> np.ndarray | None:
+        """Return the coordinates of several statistics, one row each, or None where one has none."""
         ...
 
     def statistics(self, vector: np.ndarray, /) -> S | None:

@@ -19,6 +19,7 @@ positive-definite matrices": logarithms of covariances as a vector space. Xu and
 convergence properties of the EM algorithm for Gaussian mixtures", theorem 1: EM as a scaled gradient.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Self
 
@@ -30,6 +31,88 @@ from sklearn_em.gaussian.statistics import GaussianStatistics, of_scatter
 # Beyond these changes (logarithms, standard deviations) a point is no better than a guess, and could overflow.
 _FARTHEST_LOG = 30.0
 _FARTHEST_SHIFT = 1e4
+
+
+class _Spreads(ABC):
+    """What the chart does with covariances, however they are laid out: of one point (G, ...) or of n (n, G, ...)."""
+
+    @abstractmethod
+    def root(self, spread: np.ndarray) -> np.ndarray | None:
+        """Return L; None where a covariance is singular."""
+
+    @abstractmethod
+    def inverse(self, root: np.ndarray) -> np.ndarray:
+        """Return L^-1."""
+
+    @abstractmethod
+    def times(self, root: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """Return L v for each component's v (..., K, p)."""
+
+    @abstractmethod
+    def congruent(self, root: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """Return L S L^T."""
+
+    @abstractmethod
+    def log(self, spread: np.ndarray) -> np.ndarray | None:
+        """Return the logarithms; None where a covariance is singular."""
+
+    @abstractmethod
+    def exp(self, logs: np.ndarray) -> np.ndarray | None:
+        """Undo `log`; None where that is out of reach."""
+
+
+class _Matrices(_Spreads):
+    def root(self, spread: np.ndarray) -> np.ndarray | None:
+        try:
+            return np.linalg.cholesky(spread)
+        except np.linalg.LinAlgError:
+            return None
+
+    def inverse(self, root: np.ndarray) -> np.ndarray:
+        return np.linalg.inv(root)
+
+    def times(self, root: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        return np.matmul(root, vectors[..., None])[..., 0]
+
+    def congruent(self, root: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return root @ spread @ root.swapaxes(1, 2)
+
+    def log(self, spread: np.ndarray) -> np.ndarray | None:
+        if not np.isfinite(spread.sum()):
+            return None
+        values, axes = np.linalg.eigh(spread)
+        return _rebuilt(np.log(values), axes) if values.min() > 0 else None
+
+    def exp(self, logs: np.ndarray) -> np.ndarray | None:
+        values, axes = np.linalg.eigh(logs)
+        return None if np.abs(values).max() > _FARTHEST_LOG else _rebuilt(np.exp(values), axes)
+
+
+def _rebuilt(values: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    return (axes * values[..., None, :]) @ axes.swapaxes(-1, -2)
+
+
+class _Variances(_Spreads):
+    def root(self, spread: np.ndarray) -> np.ndarray | None:
+        return np.sqrt(spread) if spread.min() > 0 else None
+
+    def inverse(self, root: np.ndarray) -> np.ndarray:
+        return 1 / root
+
+    def times(self, root: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        return root * vectors
+
+    def congruent(self, root: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return root**2 * spread
+
+    def log(self, spread: np.ndarray) -> np.ndarray | None:
+        return np.log(spread) if 0 < spread.min() and spread.max() < np.inf else None
+
+    def exp(self, logs: np.ndarray) -> np.ndarray | None:
+        return None if np.abs(logs).max() > _FARTHEST_LOG else np.exp(logs)
+
+
+_MATRICES, _VARIANCES = _Matrices(), _Variances()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,55 +154,58 @@ class GaussianChart:
         if not frame.all_alive:
             return None
         spread = _spread(structure, frame, blur)
-        if spread.ndim == 2 and not (spread > 0).all():
+        spreads = _spreads(spread)
+        root = spreads.root(spread)
+        if root is None:
             return None
-        try:
-            root = np.linalg.cholesky(spread) if spread.ndim == 3 else np.sqrt(spread)
-            inverse_root = np.linalg.inv(root) if spread.ndim == 3 else 1 / root
-        except np.linalg.LinAlgError:
-            return None
-        share = frame.mass / frame.mass.sum()
+        share = frame.mass / frame.total_mass
         of_spread = np.sqrt(0.5 * _features_per_entry(spread, len(blur)) * (np.ones(1) if structure.shared else share))
-        units = np.sqrt(share), np.sqrt(share)[:, None], of_spread.reshape(-1, *[1] * (spread.ndim - 1))
-        return cls(structure, blur, frame.mass, frame.means, root, inverse_root, units)
+        root_share = np.sqrt(share)
+        units = root_share, root_share[:, None], of_spread.reshape(-1, *[1] * (spread.ndim - 1))
+        return cls(structure, blur, frame.mass, frame.means, root, spreads.inverse(root), units)
 
-    def vector(self, statistics: GaussianStatistics) -> np.ndarray | None:
-        """Return the coordinates of `statistics`, or None where a component is empty or singular."""
-        if not statistics.all_alive:
+    def vectors(self, *points: GaussianStatistics) -> np.ndarray | None:
+        """Return the coordinates (n, d) of n points; None where a component is empty or singular in one of them."""
+        if not all(point.all_alive for point in points):
             return None
-        shift = _times(self.inverse_root, statistics.means - self.means)
-        whitened = _congruent(self.inverse_root, _spread(self.structure, statistics, self.blur))
-        if not np.isfinite(whitened).all():
+        # All points at once: for few components a call takes as long as for many.
+        mass, means = np.array([point.mass for point in points]), np.array([point.means for point in points])
+        spread = np.array([_spread(self.structure, point, self.blur) for point in points])
+        spreads = _spreads(self.root)
+        log_spread = spreads.log(spreads.congruent(self.inverse_root, spread))
+        if log_spread is None:
             return None
-        values, vectors = _eigen(whitened)
-        if not (values > 0).all():
-            return None
-        parts = np.log(statistics.mass / self.mass), shift, _rebuilt(np.log(values), vectors)
-        return np.concatenate([(unit * part).ravel() for unit, part in zip(self.units, parts, strict=True)])
+        parts = np.log(mass / self.mass), spreads.times(self.inverse_root, means - self.means), log_spread
+        flat = [(unit * part).reshape(len(points), -1) for unit, part in zip(self.units, parts, strict=True)]
+        return np.concatenate(flat, axis=1)
 
     def statistics(self, vector: np.ndarray) -> GaussianStatistics | None:
-        """Return the statistics at these coordinates, about their own means; None where they are out of reach.
+        """Return the statistics at these coordinates (d,), about their own means; None where they are out of reach.
 
         The M-step adds mass times R to the scatter, so it is taken off here.
         """
-        if not np.isfinite(vector).all():
+        if not np.isfinite(vector.sum()):
             return None
-        n_components, n_features = self.means.shape
+        (n_components, n_features), spreads = self.means.shape, _spreads(self.root)
         ends = n_components, n_components * (1 + n_features)
         log_ratio = vector[: ends[0]] / self.units[0]
         shift = vector[ends[0] : ends[1]].reshape(self.means.shape) / self.units[1]
-        values, vectors = _eigen(vector[ends[1] :].reshape(self.root.shape) / self.units[2])
-        log_change = max(np.abs(log_ratio).max(), np.abs(values).max())
-        if log_change > _FARTHEST_LOG or np.abs(shift).max() > _FARTHEST_SHIFT:
+        change = spreads.exp(vector[ends[1] :].reshape(self.root.shape) / self.units[2])
+        if change is None or np.abs(log_ratio).max() > _FARTHEST_LOG or np.abs(shift).max() > _FARTHEST_SHIFT:
             return None
         mass = self.mass * np.exp(log_ratio)
         mass *= self.mass.sum() / mass.sum()
-        spread = _congruent(self.root, _rebuilt(np.exp(values), vectors))
-        moments, means = self.structure.moments, self.means + _times(self.root, shift)
+        spread = spreads.congruent(self.root, change)
+        moments, means = self.structure.moments, self.means + spreads.times(self.root, shift)
         covariances = spread * _features_per_entry(spread, n_features) - moments.of_diagonal(self.blur)
         scatter = mass.reshape(-1, *[1] * (spread.ndim - 1)) * covariances
         point = of_scatter(moments, mass, means, scatter)
         return point if point.all_alive else None
+
+
+def _spreads(spread: np.ndarray) -> _Spreads:
+    """Tell by one point's covariances, or their roots, how they are laid out."""
+    return _MATRICES if spread.ndim == 3 else _VARIANCES
 
 
 def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:
@@ -136,23 +222,3 @@ def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarr
 def _features_per_entry(spread: np.ndarray, n_features: int) -> int:
     """Return how many features one entry stands for: p where isotropic, else 1."""
     return n_features // spread.shape[-1]
-
-
-def _times(root: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return L v for each component's v (K, p)."""
-    return vectors * root if root.ndim == 2 else np.matmul(root, vectors[:, :, None])[:, :, 0]
-
-
-def _congruent(root: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return L S L^T."""
-    return spread * root**2 if root.ndim == 2 else root @ spread @ root.swapaxes(1, 2)
-
-
-def _eigen(spread: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return eigenvalues (G, p) and eigenvectors; variances are their own eigenvalues."""
-    return (spread, None) if spread.ndim == 2 else np.linalg.eigh(spread)
-
-
-def _rebuilt(values: np.ndarray, vectors: np.ndarray | None) -> np.ndarray:
-    """Undo `_eigen`."""
-    return values if vectors is None else (vectors * values[:, None, :]) @ vectors.swapaxes(1, 2)

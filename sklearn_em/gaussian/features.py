@@ -111,6 +111,11 @@ class Moments(ABC):
         return self.n_quadratic(n_features) + n_features + 1
 
 
+@lru_cache(maxsize=32)
+def _identity(n_features: int) -> np.ndarray:
+    return np.eye(n_features)
+
+
 class _Full(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return n_features * (n_features + 1) // 2
@@ -152,7 +157,7 @@ class _Full(Moments):
         return vectors[:, :, None] * vectors[:, None, :]
 
     def of_diagonal(self, diagonal: np.ndarray) -> np.ndarray:
-        return np.diag(diagonal)
+        return diagonal * _identity(len(diagonal))
 
     def of_matrices(self, matrices: np.ndarray) -> np.ndarray:
         return matrices

@@ -95,13 +95,14 @@ class Densities(Kernel):
         spread = gaussians.precision_diagonal
         constant = offset + (form.log_det(gaussians.precision_cholesky, p) - 0.5 * p * LOG_2PI)
         if blur is not None:
-            constant -= 0.5 * (spread * blur).sum(axis=1)
+            constant -= 0.5 * (spread @ blur if blur.ndim == 1 else (spread * blur).sum(axis=1))
         # An infinite entry makes matrix products raise the invalid flag.
         np.maximum(constant, IMPOSSIBLE, out=constant)
 
         moments = structure.moments
-        kappa = (spread * (shift**2 + form.diagonal(gaussians.covariances, p))).sum(axis=1)
-        tight = np.flatnonzero(kappa > _TIGHT) if kappa.max() > _TIGHT else _NONE
+        kappa = spread * (shift**2 + form.diagonal(gaussians.covariances, p))
+        # One sum is at hand sooner than each component's, and mostly says enough.
+        tight = np.flatnonzero(kappa.sum(axis=1) > _TIGHT) if kappa.sum() > _TIGHT else _NONE
         if structure.shared and total_is_known and apart is None and not tight.size:
             moments = COMMON
         elif moments is FULL and p > MOST_FEATURES_FOR_PHI:

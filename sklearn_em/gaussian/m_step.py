@@ -131,18 +131,15 @@ def _covariances(
     afresh: bool,
 ) -> np.ndarray:
     """Solve the structure on scatter and counts of the components that are free."""
-    free = np.ones(1 if structure.shared else len(means), dtype=bool)
-    if not terms.has_prior_of_covariances:
-        free &= statistics.alive.any() if structure.shared else statistics.alive
-    if terms.fixed is not None and terms.fixed.is_covariance.any():
+    if terms.fixed is not None:
         is_fixed = terms.fixed.is_covariance
         previous = structure.form.updated(previous, terms.fixed.covariances[is_fixed], is_fixed)
-        free &= ~is_fixed
-    if not free.any():
+    before = None if afresh else previous
+    free = _free(structure, statistics, terms)
+    if free is not None and not free.any():
         return previous
     scatter, counts = _scatter_and_counts(structure, statistics, terms, means)
-    before = None if afresh else previous
-    if free.all():
+    if free is None:
         return structure.estimate(scatter, counts, means.shape[1], before)
     try:
         estimated = structure.estimate(
@@ -151,6 +148,18 @@ def _covariances(
     except DegenerateError as error:
         raise ill_defined(np.flatnonzero(free)[list(error.components)]) from None
     return structure.form.updated(previous, estimated, free)
+
+
+def _free(structure: Structure, statistics: GaussianStatistics, terms: Terms) -> np.ndarray | None:
+    """Return which covariances are to be estimated, (G,) of bool; None for all, as nearly always."""
+    has_rows = terms.has_prior_of_covariances or statistics.all_alive
+    if has_rows and terms.fixed is None:
+        return None
+    alive = statistics.alive.any(keepdims=True) if structure.shared else statistics.alive
+    free = np.ones_like(alive) if has_rows else alive
+    if terms.fixed is not None:
+        free = free & ~terms.fixed.is_covariance
+    return None if free.all() else free
 
 
 def _scatter_and_counts(
@@ -180,11 +189,13 @@ def _scatter_and_counts(
 
 
 def lost_digits(statistics: GaussianStatistics, estimated: Gaussians) -> np.ndarray:
-    """Return which components' scatter lost its digits when it was moved to their mean, (K,) of bool.
+    """Return the components whose scatter lost its digits when it was moved to their mean.
 
     A component can become tight within one M-step; its moments then have to be summed again about a point inside it.
     """
     distance = statistics.shift**2
     if statistics.total is not None:
-        distance += statistics.total.diagonal() / statistics.mass.sum()
-    return (estimated.precision_diagonal * distance).max(axis=1) > _LOST
+        distance += statistics.total.diagonal() / statistics.total_mass
+    units = estimated.precision_diagonal * distance
+    # A sum of all is at hand sooner than each one's maximum, and tells as much where nothing is lost.
+    return np.flatnonzero(units.max(axis=1) > _LOST) if units.sum() > _LOST else np.empty(0, dtype=np.intp)

@@ -55,14 +55,19 @@ class GaussianStatistics:
         return self.sums[0]
 
     @cached_property
+    def total_mass(self) -> float:
+        """The mass of all components."""
+        return float(self.mass.sum())
+
+    @cached_property
     def alive(self) -> np.ndarray:
         """Which components have mass, (K,) of bool."""
-        return self.mass > _NO_MASS * self.mass.sum()
+        return self.mass > _NO_MASS * self.total_mass
 
     @cached_property
     def all_alive(self) -> bool:
         """Whether every component has mass, as nearly always."""
-        return bool(self.mass.min() > _NO_MASS * self.mass.sum())
+        return bool(self.mass.min() > _NO_MASS * self.total_mass)
 
     @cached_property
     def shift(self) -> np.ndarray:

@@ -40,8 +40,7 @@ class Proportions:
         if self.concentration is not None:
             counts = counts + (self.concentration - 1)
         total = counts.sum()
-        share = counts / total if total > 0 else counts
-        share = self.obeying(share)
+        share = self.obeying(counts / total if total > 0 else counts)
         if noise is None:
             return share, 0.0
         noise_count = noise if self.concentration is None else noise + self.concentration - 1

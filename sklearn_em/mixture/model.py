@@ -46,15 +46,15 @@ class MixtureChart:
         mass = self.gaussian.mass.sum()
         return float(np.sqrt(mass * self.noise) / (mass + self.noise))
 
-    def vector(self, statistics: MixtureStatistics) -> np.ndarray | None:
-        """Return the coordinates, or None where a component or the noise is empty, or a component singular."""
-        vector = self.gaussian.vector(statistics.gaussian)
-        if vector is None or not self.noise > 0:
-            return vector
-        if not statistics.noise > 0:
+    def vectors(self, *points: MixtureStatistics) -> np.ndarray | None:
+        """Return the coordinates (n, d) of n points; None where a component or the noise is empty in one of them."""
+        vectors = self.gaussian.vectors(*(point.gaussian for point in points))
+        if vectors is None or not self.noise > 0:
+            return vectors
+        if not all(point.noise > 0 for point in points):
             return None
-        odds = statistics.noise / statistics.gaussian.mass.sum() * (self.gaussian.mass.sum() / self.noise)
-        return np.append(vector, self._unit * np.log(odds))
+        odds = [point.noise / point.gaussian.total_mass * (self.gaussian.mass.sum() / self.noise) for point in points]
+        return np.column_stack([vectors, self._unit * np.log(odds)])
 
     def statistics(self, vector: np.ndarray) -> MixtureStatistics | None:
         """Return the statistics at these coordinates, of unknown likelihood; None where they are out of reach."""
@@ -115,12 +115,12 @@ class GaussianMixtureModel:
             if not gaussian.shift.any():
                 raise
             # Singular by nature or by rounding: only a second sum can tell.
-            lost = np.isin(np.arange(len(gaussian.mass)), error.components)
-        if not lost.any():
+            lost = np.array(error.components)
+        if not lost.size:
             return params
-        if self.structure.shared:
-            lost[:] = True
-        apart = np.where(lost[:, None], gaussian.means, np.nan)
+        apart = np.full_like(gaussian.means, np.nan)
+        which = slice(None) if self.structure.shared else lost
+        apart[which] = gaussian.means[which]
         return self.estimate(self._sum(previous, apart), previous.gaussians)
 
     def estimate(

@@ -20,7 +20,7 @@ class MixtureParameters:
     @property
     def log_weights(self) -> np.ndarray:
         """The log weights, -inf for a component without mass."""
-        if self.weights.all():
+        if np.count_nonzero(self.weights) == len(self.weights):
             return np.log(self.weights)
         with np.errstate(divide="ignore"):
             return np.log(self.weights)

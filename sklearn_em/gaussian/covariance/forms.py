@@ -130,16 +130,18 @@ class Form(ABC):
 
 class _Ellipsoidal(Form):
     def precision_cholesky(self, covariances: np.ndarray) -> np.ndarray:
-        result = np.zeros_like(covariances)
+        result = np.empty_like(covariances)
         for g, covariance in enumerate(covariances):
             lower, failed = lapack.dpotrf(covariance, lower=1, clean=1)
-            if not failed:
-                result[g] = lapack.dtrtri(lower, lower=1)[0].T
-        # 1 over the diagonal of P are the roots of the pivots; a factorisation that failed left 0.
+            result[g] = np.nan if failed else lapack.dtrtri(lower, lower=1)[0].T
+        # 1 over the diagonal of P are the roots of the pivots.
         most = 1 / (_PIVOT_ROUNDING * covariances.shape[-1])
         share = result.diagonal(axis1=-2, axis2=-1) ** 2 * covariances.diagonal(axis1=-2, axis2=-1)
-        if not (share.min() > 0 and share.max() < most):
-            raise ill_defined(np.flatnonzero(~((share > 0) & (share < most)).all(axis=-1)))
+        # None is below 1, and a sum is at hand sooner than each one's maximum.
+        if not share.sum() < most:
+            singular = ~(share < most).all(axis=-1)
+            if singular.any():
+                raise ill_defined(np.flatnonzero(singular))
         return result
 
     def unresolved(self, covariances: np.ndarray, resolution: np.ndarray) -> np.ndarray:
