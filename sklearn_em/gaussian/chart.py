@@ -106,7 +106,7 @@ class _Variances(_Spreads):
         return root**2 * spread
 
     def log(self, spread: np.ndarray) -> np.ndarray | None:
-        return np.log(spread) if 0 < spread.min() and spread.max() < np.inf else None
+        return np.log(spread) if spread.min() > 0 and spread.max() < np.inf else None
 
     def exp(self, logs: np.ndarray) -> np.ndarray | None:
         return None if np.abs(logs).max() > _FARTHEST_LOG else np.exp(logs)

@@ -106,14 +106,13 @@ class Moments(ABC):
     def of_matrices(self, matrices: np.ndarray) -> np.ndarray:
         """Return what is kept of second moments given as matrices (K, p, p)."""
 
+    def blurred(self, second: np.ndarray, mass: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+        """Return second moments with those of a cloud of this diagonal covariance (p,) for each unit of mass (K,)."""
+        return second + mass[:, None] * self.of_diagonal(diagonal)
+
     def length(self, n_features: int) -> int:
         """Return F."""
         return self.n_quadratic(n_features) + n_features + 1
-
-
-@lru_cache(maxsize=32)
-def _identity(n_features: int) -> np.ndarray:
-    return np.eye(n_features)
 
 
 class _Full(Moments):
@@ -157,10 +156,15 @@ class _Full(Moments):
         return vectors[:, :, None] * vectors[:, None, :]
 
     def of_diagonal(self, diagonal: np.ndarray) -> np.ndarray:
-        return diagonal * _identity(len(diagonal))
+        return np.diag(diagonal)
 
     def of_matrices(self, matrices: np.ndarray) -> np.ndarray:
         return matrices
+
+    def blurred(self, second: np.ndarray, mass: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+        result = second.copy()
+        result.reshape(len(result), -1)[:, :: len(diagonal) + 1] += mass[:, None] * diagonal
+        return result
 
 
 class _Diagonal(Moments):

@@ -155,10 +155,11 @@ def _free(structure: Structure, statistics: GaussianStatistics, terms: Terms) ->
     has_rows = terms.has_prior_of_covariances or statistics.all_alive
     if has_rows and terms.fixed is None:
         return None
-    alive = statistics.alive.any(keepdims=True) if structure.shared else statistics.alive
-    free = np.ones_like(alive) if has_rows else alive
+    free = np.ones(1 if structure.shared else len(statistics.mass), dtype=bool)
+    if not has_rows:
+        free &= statistics.alive.any() if structure.shared else statistics.alive
     if terms.fixed is not None:
-        free = free & ~terms.fixed.is_covariance
+        free &= ~terms.fixed.is_covariance
     return None if free.all() else free
 
 
@@ -169,20 +170,21 @@ def _scatter_and_counts(
 
     Without a prior, scatter_k + mass_k R and mass_k; one pooled entry where the components share their covariance.
     """
-    moments, counts, prior = structure.moments, statistics.mass, terms.prior
-    cloud = moments.of_diagonal(terms.blur)
-    mass = counts.reshape(-1, *[1] * cloud.ndim)
-    added = mass * cloud
-    if means is not statistics.means:
-        added += mass * moments.outer(means - statistics.means)
-    if prior is not None and prior.mean is not None:
-        added += prior.mean_precision * moments.outer(means - prior.mean)
-        counts = counts + 1
+    moments, mass, prior = structure.moments, statistics.mass, terms.prior
     scatter = statistics.scatter if statistics.total is None else moments.of_matrices(statistics.scatter)
+    about: list[np.ndarray] = []
+    counts = mass
+    if means is not statistics.means:
+        about.append(mass.reshape(-1, *[1] * (scatter.ndim - 1)) * moments.outer(means - statistics.means))
+    if prior is not None and prior.mean is not None:
+        about.append(prior.mean_precision * moments.outer(means - prior.mean))
+        counts = counts + 1
     if structure.shared:
-        scatter, counts = (scatter.sum(axis=0) + added.sum(axis=0))[None], counts.sum(keepdims=True)
-    else:
-        scatter = scatter + added
+        scatter, mass, counts = (sums.sum(axis=0, keepdims=True) for sums in (scatter, mass, counts))
+        about = [sums.sum(axis=0) for sums in about]
+    scatter = moments.blurred(scatter, mass, terms.blur)
+    for sums in about:
+        scatter += sums
     if prior is not None and prior.scale is not None:
         scatter, counts = scatter + prior.scale, counts + prior.covariance_count(means.shape[1])
     return scatter, counts

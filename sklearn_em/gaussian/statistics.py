@@ -85,11 +85,12 @@ class GaussianStatistics:
     def scatter(self) -> np.ndarray:
         """The scatter about each component's own mean, or one pooled entry under COMMON moments."""
         p = self.reference.shape[1]
-        explained = self.moments.outer(self.shift)
+        between = self.moments.outer(self.shift)
         if self.total is not None:
-            return self.total - (self.mass @ explained.reshape(-1, p * p)).reshape(1, p, p)
-        between = self.mass.reshape(-1, *[1] * (explained.ndim - 1)) * explained
-        return self.moments.second(self.sums[1:-p], p) - between
+            return self.total - (self.mass @ between.reshape(-1, p * p)).reshape(1, p, p)
+        # In place: with many features each further array of this size takes as long as a product.
+        between *= self.mass.reshape(-1, *[1] * (between.ndim - 1))
+        return np.subtract(self.moments.second(self.sums[1:-p], p), between, out=between)
 
 
 def with_total(statistics: GaussianStatistics, total: np.ndarray) -> GaussianStatistics:
