@@ -159,9 +159,10 @@ class GaussianChart:
         if root is None:
             return None
         share = frame.mass / frame.total_mass
-        of_spread = np.sqrt(0.5 * _features_per_entry(spread, len(blur)) * (np.ones(1) if structure.shared else share))
         root_share = np.sqrt(share)
-        units = root_share, root_share[:, None], of_spread.reshape(-1, *[1] * (spread.ndim - 1))
+        of_spread = np.sqrt(0.5 * _features_per_entry(spread, len(blur)))
+        own = np.ones(1) if structure.shared else root_share
+        units = root_share, root_share[:, None], of_spread * _beside(own, spread)
         return cls(structure, blur, frame.mass, frame.means, root, spreads.inverse(root), units)
 
     def vectors(self, *points: GaussianStatistics) -> np.ndarray | None:
@@ -197,8 +198,8 @@ class GaussianChart:
         mass *= self.mass.sum() / mass.sum()
         spread = spreads.congruent(self.root, change)
         moments, means = self.structure.moments, self.means + spreads.times(self.root, shift)
-        covariances = spread * _features_per_entry(spread, n_features) - moments.of_diagonal(self.blur)
-        scatter = mass.reshape(-1, *[1] * (spread.ndim - 1)) * covariances
+        scatter = _beside(mass * _features_per_entry(spread, n_features), spread) * spread
+        scatter = moments.blurred(scatter, mass, -self.blur)
         point = of_scatter(moments, mass, means, scatter)
         return point if point.all_alive else None
 
@@ -215,8 +216,14 @@ def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarr
         scatter = structure.moments.of_matrices(scatter)
     if structure.shared:
         scatter, mass = scatter.sum(axis=0, keepdims=True), mass.sum(keepdims=True)
-    spread = scatter / mass.reshape(-1, *[1] * (scatter.ndim - 1)) + structure.moments.of_diagonal(blur)
-    return spread / _features_per_entry(spread, len(blur))
+    spread = structure.moments.blurred(scatter, mass, blur)
+    spread /= _beside(mass * _features_per_entry(spread, len(blur)), spread)
+    return spread
+
+
+def _beside(values: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return one value per covariance in a shape that fits beside the covariances."""
+    return values.reshape(-1, *[1] * (spread.ndim - 1))
 
 
 def _features_per_entry(spread: np.ndarray, n_features: int) -> int:
