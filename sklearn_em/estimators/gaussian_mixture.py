@@ -1025,9 +1025,10 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     ) -> Fitted:
         structure, K, options = self._structure, self.n_components, self._options(source.n_features)
         setting = Setting.of(source, options, K, structure.one_scale, workers)
-        rng = check_random_state(self.random_state)
         observers: list[Observer] = [tasks]
-        if saving is not None:
+        if saving is None:
+            rng = check_random_state(self.random_state)
+        else:
             savers, rng = saving.begin(partial(of_fit, self, setting, options, given), self.random_state)
             observers = savers + observers
         if self.verbose:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
 from sklearn_em.gaussian.covariance.forms import Form
 
@@ -125,7 +125,8 @@ class _Full(Moments):
         p = len(twice) // 2
         whole = (p + 1) // 2
         z, again = twice[:p], twice[p:]
-        windows = sliding_window_view(twice, p, axis=0)[:whole].swapaxes(1, 2)
+        down, across = twice.strides
+        windows = as_strided(twice, (whole, p, twice.shape[1]), (down, down, across), writeable=False)
         diagonals = quadratic[: whole * p].reshape(whole, p, -1)
         half = z[: p // 2], z[p // 2 :], quadratic[whole * p :]
 
