@@ -72,11 +72,15 @@ class Moments(ABC):
         """Return the number of quadratic features."""
 
     @abstractmethod
-    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+    def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         """Return the function that writes the quadratic features of z into `quadratic` (Q, b).
 
-        `twice` (2 p, b) is z, and room for it again.
+        `z` (p + s, b) is followed by the spare room that `n_spare` asks for.
         """
+
+    def n_spare(self, n_features: int) -> int:
+        """Return s."""
+        return 0
 
     @abstractmethod
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
@@ -119,14 +123,17 @@ class _Full(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return n_features * (n_features + 1) // 2
 
-    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+    def n_spare(self, n_features: int) -> int:
+        return n_features
+
+    def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         # Cyclic diagonals of z z^T are one product with the windows of z, z. So there are three calls where row by row
         # takes p: with every call threads wait for the interpreter's lock, and at p = 64 it takes half the time.
-        p = len(twice) // 2
+        p = len(z) // 2
         whole = (p + 1) // 2
-        z, again = twice[:p], twice[p:]
-        down, across = twice.strides
-        windows = as_strided(twice, (whole, p, twice.shape[1]), (down, down, across), writeable=False)
+        down, across = z.strides
+        windows = as_strided(z, (whole, p, z.shape[1]), (down, down, across), writeable=False)
+        z, again = z[:p], z[p:]
         diagonals = quadratic[: whole * p].reshape(whole, p, -1)
         half = z[: p // 2], z[p // 2 :], quadratic[whole * p :]
 
@@ -172,8 +179,8 @@ class _Diagonal(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return n_features
 
-    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
-        return partial(np.square, twice[: len(quadratic)], out=quadratic)
+    def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+        return partial(np.square, z, out=quadratic)
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         np.multiply(form.diagonal(precisions, n_features), -0.5, out=out)
@@ -201,8 +208,7 @@ class _Isotropic(Moments):
     def n_quadratic(self, n_features: int) -> int:
         return 1
 
-    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
-        z = twice[: len(twice) // 2]
+    def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         return partial(np.einsum, "pb,pb->b", z, z, out=quadratic[0])
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
@@ -233,7 +239,10 @@ class _Common(_Full):
     def n_quadratic(self, n_features: int) -> int:
         return 0
 
-    def filler(self, twice: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
+    def n_spare(self, n_features: int) -> int:
+        return 0
+
+    def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         return lambda: None
 
     def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
@@ -263,8 +272,7 @@ class FeatureBuffer:
         self._moments = moments
         self._rows = np.empty((n_features, length)) if with_rows else None
         if moments is not None:
-            # z is kept twice, one after the other: see `_Full.filler`.
-            self._room = np.empty((moments.length(n_features) + n_features, length))
+            self._room = np.empty((moments.length(n_features) + moments.n_spare(n_features), length))
             self._room[0] = 1.0
         self._n_rows = -1
 
@@ -289,6 +297,7 @@ class FeatureBuffer:
         if self._rows is not None:
             self.rows = self._rows[:, :b]
         if self._moments is not None:
-            room = self._room[:, :b]
-            self.phi, self.z = room[:-p], room[-2 * p : -p]
-            self._fill = self._moments.filler(room[-2 * p :], self.phi[1:-p])
+            room, length = self._room[:, :b], self._moments.length(p)
+            self.phi = room[:length]
+            self.z = self.phi[-p:]
+            self._fill = self._moments.filler(room[length - p :], self.phi[1:-p])

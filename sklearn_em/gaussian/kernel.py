@@ -1,6 +1,7 @@
 """What sums over rows need of the components: one interface, for complete rows and for rows with gaps."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,14 @@ class Kernel(ABC):
         return 0
 
     @property
-    def keeps_features(self) -> bool:
-        """Whether blocks look the same in every pass."""
-        return False
+    def features_per_row(self) -> int:
+        """How many numbers of each row a loaded buffer holds that are the same in every pass; 0 where they are not."""
+        return 0
+
+    @property
+    def layout(self) -> Hashable:
+        """What tells buffers that hold different numbers apart."""
+        return None
 
     @abstractmethod
     def buffer(self, length: int) -> Any:

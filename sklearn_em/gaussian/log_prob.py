@@ -6,6 +6,7 @@ or far away): it is evaluated, and its moments are summed, about its own mean in
 phi would be too long to fit in a cache.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Self
 
@@ -135,15 +136,22 @@ class Densities(Kernel):
         return 2 * self.gaussians.n_features if self.tight.size else 0
 
     @property
-    def keeps_features(self) -> bool:
-        """Whether blocks look the same in every pass."""
-        return True
+    def features_per_row(self) -> int:
+        """How many numbers of each row a loaded buffer holds, the same ones in every pass."""
+        p = self.gaussians.n_features
+        of_phi = self.moments.length(p) + self.moments.n_spare(p) if self.theta.size else 0
+        return of_phi + (p if self.tight.size else 0)
+
+    @property
+    def layout(self) -> Hashable:
+        """What tells buffers that hold different numbers apart."""
+        return self.moments, self.theta.size > 0, self.tight.size > 0
 
     @property
     def numbers_per_row(self) -> int:
         """How many numbers a worker holds for each row of a block."""
         n_components, n_features = self.gaussians.means.shape
-        return self.theta.shape[1] + n_features + n_components + (2 * n_features if self.tight.size else 0)
+        return self.features_per_row + n_components + (n_features if self.tight.size else 0)
 
     def buffer(self, length: int) -> FeatureBuffer:
         """Return room for what these densities look at in blocks of up to `length` rows."""

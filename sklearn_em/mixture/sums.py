@@ -1,6 +1,6 @@
 """The E-step over rows: block by block, each block's moments weighted by its responsibilities."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -10,13 +10,20 @@ import numpy as np
 
 from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
-from sklearn_em.gaussian.features import FeatureBuffer, Moments
+from sklearn_em.gaussian.features import FeatureBuffer
+from sklearn_em.gaussian.kernel import Kernel
 from sklearn_em.gaussian.prepared import prepared
 from sklearn_em.mixture.e_step import log_likelihood, responsibilities
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.values import MixtureParameters, MixtureStatistics
 
-KeptFeatures = dict[tuple[Moments, bool, bool], FeatureBuffer]
+# The features of so many rows as hold 2^21 numbers, 16 MiB, are kept from pass to pass: with few features making them
+# takes a fifth of a pass.
+_MOST_KEPT = 2**21
+
+Span = tuple[int, int]
+# The features of each block, of one layout at a time.
+KeptFeatures = dict[Hashable, dict[Span, FeatureBuffer]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +43,7 @@ class Pass:
     apart : ndarray of shape (K, p), optional
         Where it is not NaN, a component's moments are summed about this point.
     kept : dict, optional
-        Where to keep the features of all rows between passes, if one block holds them.
+        Where to keep the features of all rows between passes, if they are not too many.
     total_is_known : bool
         Whether the second moments of all rows together are known without this pass.
     """
@@ -66,11 +73,10 @@ class Pass:
         partition = Partition.of(
             source.n_rows, densities.numbers_per_row, densities.numbers_per_sum, densities.fewest_rows
         )
-        one_block = partition.is_one_block and densities.keeps_features and self.kept is not None
+        kept = self._room_to_keep(densities, source)
 
         def make_worker() -> Callable[[Any], MixtureStatistics]:
-            # In every pass the features are the same: where one block holds all rows, they are kept.
-            features: Any = self._features(densities, source) if one_block else densities.buffer(partition.block_length)
+            features_of = self._loader(densities, partition.block_length, kept)
             room = np.empty((3, K if noise is None else K + 1, partition.block_length))
 
             def sum_group(group: Any) -> MixtureStatistics:
@@ -78,8 +84,7 @@ class Pass:
                 total = noise_mass = 0.0
                 for span in partition.blocks(group):
                     block = source.block(*span)
-                    if not one_block:
-                        features.load(block.rows, self.scale, self.centre)
+                    features = features_of(block.rows, span)
                     joint, scratch = room[0, :, : len(block.rows)], room[1:, :, : len(block.rows)]
                     densities.log_joint(features, joint[:K])
                     if noise is not None:
@@ -96,12 +101,32 @@ class Pass:
         work = source.n_rows * densities.numbers_per_sum
         return reduce(add, workers.map(make_worker, partition.groups, work))
 
-    def _features(self, densities: Any, source: ArraySource) -> FeatureBuffer:
-        """Return the features of all rows, made when first asked for."""
-        assert self.kept is not None
-        key = densities.moments, densities.theta.size > 0, densities.tight.size > 0
-        if key not in self.kept:
-            features = densities.buffer(source.n_rows)
-            features.load(source.rows, self.scale, self.centre)
-            self.kept[key] = features
-        return self.kept[key]
+    def _room_to_keep(self, densities: Kernel, source: ArraySource) -> dict[Span, FeatureBuffer] | None:
+        """Return where the features of each block are kept, or None where they are made in every pass."""
+        if self.kept is None or not 0 < densities.features_per_row * source.n_rows <= _MOST_KEPT:
+            return None
+        if densities.layout not in self.kept:
+            self.kept.clear()
+        return self.kept.setdefault(densities.layout, {})
+
+    def _loader(
+        self, densities: Kernel, length: int, kept: dict[Span, FeatureBuffer] | None
+    ) -> Callable[[np.ndarray, Span], Any]:
+        """Return what gives one worker the features of a block's rows."""
+        if kept is None:
+            buffer = densities.buffer(length)
+
+            def load(rows: np.ndarray, span: Span) -> Any:
+                buffer.load(rows, self.scale, self.centre)
+                return buffer
+
+            return load
+
+        def load_once(rows: np.ndarray, span: Span) -> FeatureBuffer:
+            if span not in kept:
+                features = densities.buffer(len(rows))
+                features.load(rows, self.scale, self.centre)
+                kept[span] = features
+            return kept[span]
+
+        return load_once
