@@ -9,9 +9,12 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.data.sample import Sample, power_of_two_near, whitening
 from sklearn_em.data.source import Source
 
-# Up to this many rows (or this many per component) the sample is all the data.
+# Up to this many rows the sample is all the data; or up to so many per component if their responsibilities, of which a
+# search holds several sets, are no more numbers than this, 8 MiB; but never less than so few per component.
 _SAMPLE_ROWS = 8192
 _SAMPLE_ROWS_PER_COMPONENT = 128
+_MOST_RESPONSIBILITIES = 2**20
+_FEWEST_PER_COMPONENT = 32
 # The sample is chosen among so many distinct rows at most, which hold no more than so many numbers, if these are enough
 # for the sample; with more than this share of the weight a row is always one of them.
 _MOST_CHOICES = 2**15
@@ -23,7 +26,8 @@ _DIGITS = 2.0**36
 
 def sample_size(n_components: int) -> int:
     """Return how many rows are enough to start so many components from."""
-    return max(_SAMPLE_ROWS, _SAMPLE_ROWS_PER_COMPONENT * n_components)
+    affordable = max(_MOST_RESPONSIBILITIES // n_components, _FEWEST_PER_COMPONENT * n_components)
+    return max(_SAMPLE_ROWS, min(_SAMPLE_ROWS_PER_COMPONENT * n_components, affordable))
 
 
 def draw_sample(

@@ -383,7 +383,7 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
     def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Go on with another block of rows, by stepwise EM.
 
-        The first rows, up to 8192 of them (or 128 per component, if that is more), are kept, and each call is a fit to
+        The first rows, up to 8192 of them (more for very many components), are kept, and each call is a fit to
         all of them so far, with a new search for the start where there are enough new ones. From then on only decayed
         statistics are kept: a block is looked at once, or some times where it weighs much beside all before, and let
         go. Scale, centre, `reg_covar="auto"`, the box of the noise, and a prior made from the data stay as they then

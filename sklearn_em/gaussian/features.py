@@ -22,11 +22,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from sklearn_em.gaussian.covariance.forms import Form
+if TYPE_CHECKING:
+    # The structures say which moments they need, so that they import this module.
+    from sklearn_em.gaussian.covariance.forms import Form
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ class Moments(ABC):
         return 0
 
     @abstractmethod
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+    def coefficients(self, form: "Form", precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         """Write the coefficients of the quadratic features in -z^T Sigma^-1 z / 2 into `out` (K, Q)."""
 
     @abstractmethod
@@ -145,7 +148,7 @@ class _Full(Moments):
 
         return fill
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+    def coefficients(self, form: "Form", precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         np.multiply(self.packed(form.matrices(precisions, n_features)), _packing(n_features).coefficient, out=out)
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
@@ -182,7 +185,7 @@ class _Diagonal(Moments):
     def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         return partial(np.square, z, out=quadratic)
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+    def coefficients(self, form: "Form", precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         np.multiply(form.diagonal(precisions, n_features), -0.5, out=out)
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
@@ -211,7 +214,7 @@ class _Isotropic(Moments):
     def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         return partial(np.einsum, "pb,pb->b", z, z, out=quadratic[0])
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+    def coefficients(self, form: "Form", precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         np.multiply(precisions, -0.5, out=out)
 
     def second(self, quadratic: np.ndarray, n_features: int) -> np.ndarray:
@@ -245,7 +248,7 @@ class _Common(_Full):
     def filler(self, z: np.ndarray, quadratic: np.ndarray) -> Callable[[], object]:
         return lambda: None
 
-    def coefficients(self, form: Form, precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
+    def coefficients(self, form: "Form", precisions: np.ndarray, n_features: int, out: np.ndarray) -> None:
         pass
 
 

@@ -30,9 +30,19 @@ def exp_in_place(x: np.ndarray, scratch: np.ndarray | None = None) -> None:
     """Replace numbers (K, b) between -100 and 0 by their exponentials; `scratch` (2, K, b) spares making room."""
     if x.size < _MANY or not _products_are_faster():
         np.exp(x, out=x)
-        return
+    elif scratch is not None:
+        _by_products(x, scratch)
+    else:
+        length = max(_MANY // len(x), 1)
+        scratch = np.empty((2, len(x), length))
+        for start in range(0, x.shape[1], length):
+            part = x[:, start : start + length]
+            _by_products(part, scratch[:, :, : part.shape[1]])
+
+
+def _by_products(x: np.ndarray, scratch: np.ndarray) -> None:
     # Numerator and denominator, times _STEP^3, are even + odd and even - odd.
-    even, odd = np.empty((2, *x.shape)) if scratch is None else scratch
+    even, odd = scratch
     np.multiply(x, x, out=even)
     np.add(even, 60 * _STEP**2, out=odd)
     odd *= x

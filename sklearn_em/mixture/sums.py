@@ -17,9 +17,11 @@ from sklearn_em.mixture.e_step import log_likelihood, responsibilities
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.mixture.values import MixtureParameters, MixtureStatistics
 
-# The features of so many rows as hold 2^21 numbers, 16 MiB, are kept from pass to pass: with few features making them
-# takes a fifth of a pass.
+# The features of all rows are kept from pass to pass if they hold no more numbers than this, 16 MiB: with few features
+# making them takes a tenth to a fifth of a pass. Beside the products with many it is little, and they may take less.
 _MOST_KEPT = 2**21
+_MOST_OF_MANY_KEPT = 2**19
+_MANY = 128
 
 Span = tuple[int, int]
 # The features of each block, of one layout at a time.
@@ -103,7 +105,9 @@ class Pass:
 
     def _room_to_keep(self, densities: Kernel, source: ArraySource) -> dict[Span, FeatureBuffer] | None:
         """Return where the features of each block are kept, or None where they are made in every pass."""
-        if self.kept is None or not 0 < densities.features_per_row * source.n_rows <= _MOST_KEPT:
+        per_row = densities.features_per_row
+        most = _MOST_KEPT if per_row <= _MANY else _MOST_OF_MANY_KEPT
+        if self.kept is None or not 0 < per_row * source.n_rows <= most:
             return None
         if densities.layout not in self.kept:
             self.kept.clear()

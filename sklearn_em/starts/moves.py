@@ -206,7 +206,8 @@ def estimated(
 
 def _missed(space: StartSpace, resp: np.ndarray) -> np.ndarray:
     """Return how much the log-likelihood would miss each component, all else unchanged."""
-    return -np.log1p(-np.minimum(resp, 1 - 1e-10)) @ space.weight
+    # Component by component: all at once would take as much memory again as all responsibilities.
+    return np.array([-np.log1p(-np.minimum(share, 1 - 1e-10)) @ space.weight for share in resp])
 
 
 def _swapped(
