@@ -14,6 +14,8 @@ from sklearn.datasets import load_iris
 
 from sklearn_em import GaussianMixtureEM
 from sklearn_em.gaussian.covariance import STRUCTURES, SymmetryGroup
+from sklearn_em.gaussian.features import FeatureBuffer
+from sklearn_em.mixture import sums
 
 INITS = ["kmeans", "k-means++", "random", "random_from_data"]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -163,6 +165,26 @@ def test_many_blocks_add_up_to_one(covariance_type):
     many = fit(np.tile(X, (60, 1)), covariance_type, **options)
     assert_allclose(one.lower_bounds_, many.lower_bounds_, rtol=1e-10)
     assert_same_fit(one, many, X, rtol=1e-9)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_features_kept_from_pass_to_pass_change_no_bit(covariance_type, apart, monkeypatch):
+    X = mixture_rows(70_000, 2, 2)[0]
+    if apart:
+        # A component that becomes tight on the way: then other features are due.
+        X[::2] = 1e4 + 1e-3 * X[::2]
+    options = {"n_components": 2, "means_init": X[[0, 1]], "reg_covar": 0, "tol": 0, "max_iter": 7}
+    buffers, load = [], FeatureBuffer.load
+    monkeypatch.setattr(FeatureBuffer, "load", lambda *arguments: (buffers.append(0), load(*arguments)))
+    fits, loads = [], []
+    for most in (sums._MOST_KEPT, 0):
+        monkeypatch.setattr(sums, "_MOST_KEPT", most)
+        buffers.clear()
+        fits.append(fit(X, covariance_type, **options))
+        loads.append(len(buffers))
+    assert loads[0] < loads[1]
+    for name in ("weights_", "means_", "covariances_", "lower_bounds_"):
+        assert_array_equal(getattr(fits[0], name), getattr(fits[1], name))
 
 
 def test_memory_map_gives_the_same_bits(covariance_type, tmp_path):
