@@ -65,9 +65,8 @@ def diagnose(model: GaussianMixtureModel, end: Run, records: list[StartRecord]) 
     mass, squares, certain = model.source.sum(partial(_shares, params=unscaled, noise=noise), model.workers)
     some = np.where(mass > 0, mass, 1.0)
 
-    form, deviation = params.gaussians.structure.form, np.sqrt(model.problem.variance)
-    matrices = form.matrices(params.gaussians.covariances, p) / deviation[:, None] / deviation
-    values = np.broadcast_to(np.linalg.eigvalsh(matrices), (K, p))
+    form = params.gaussians.structure.form
+    values = np.broadcast_to(form.spectrum(params.gaussians.covariances, model.problem.variance), (K, p))
     failures = tuple(record.reason for record in records if record.status is None)
     return Diagnostics(
         mass=mass * model.source.weight_unit,

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn_em.gaussian.covariance.structure import Structure
 
 _LEAST_WEIGHT = 1e-6
+# Wider than twice what is asked for: rounding decides nothing.
+_FAR_FROM = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,15 @@ class Gaussians:
     def precision_diagonal(self) -> np.ndarray:
         """The diagonals of the inverse covariances, (G, p)."""
         return self.structure.form.precision_diagonal(self.precision_cholesky, self.n_features)
+
+    def narrower(self, variance: np.ndarray, share: float) -> np.ndarray:
+        """Return which covariances have a direction of less than `share`, of features in units of `variance`, (G,)."""
+        # The smallest eigenvalue is no less than 1 over the trace of the inverse, which is at hand. Mostly that says
+        # enough, and with many features eigenvalues take as long as many passes.
+        narrow = ~(self.precision_diagonal @ variance * share < _FAR_FROM)
+        if narrow.any():
+            narrow[narrow] = self.structure.form.narrower(self.covariances[narrow], variance, share)
+        return narrow
 
     def rescale(self, factor: np.ndarray) -> Self:
         """Return the components of features multiplied by `factor` (p,); exact for powers of two."""

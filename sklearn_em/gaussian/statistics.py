@@ -85,9 +85,10 @@ class GaussianStatistics:
     def scatter(self) -> np.ndarray:
         """The scatter about each component's own mean, or one pooled entry under COMMON moments."""
         p = self.reference.shape[1]
-        between = self.moments.outer(self.shift)
         if self.total is not None:
-            return self.total - (self.mass @ between.reshape(-1, p * p)).reshape(1, p, p)
+            half = self.shift * np.sqrt(self.mass)[:, None]
+            return (self.total - half.T @ half)[None]
+        between = self.moments.outer(self.shift)
         # In place: with many features each further array of this size takes as long as a product.
         between *= self.mass.reshape(-1, *[1] * (between.ndim - 1))
         return np.subtract(self.moments.second(self.sums[1:-p], p), between, out=between)

@@ -176,7 +176,7 @@ class GaussianMixtureModel:
         few = mass * self.problem.n_rows / self.problem.weight < self.structure.min_rows(p)
         variance = self.problem.variance
         thin = min(_SPIKE, (blur / variance).max() / _HELD_UP)
-        spurious = few | self.structure.form.narrower(params.gaussians.covariances, variance, thin)
+        spurious = few | params.gaussians.narrower(variance, thin)
         return spurious if self.terms.fixed is None else spurious & ~self.terms.fixed.is_covariance
 
     @cached_property

@@ -107,11 +107,14 @@ class Form(ABC):
     def matrices(self, array: np.ndarray, n_features: int) -> np.ndarray:
         """Return the array as dense matrices, (G, p, p)."""
 
+    def spectrum(self, covariances: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Return the eigenvalues (G, p), ascending, of covariances of features in units of `variance` (p,)."""
+        deviation = np.sqrt(variance)
+        return np.linalg.eigvalsh(self.matrices(covariances, len(variance)) / deviation[:, None] / deviation)
+
     def narrower(self, covariances: np.ndarray, variance: np.ndarray, share: float) -> np.ndarray:
         """Return which covariances have a direction of less than `share`, of features in units of `variance`."""
-        deviation = np.sqrt(variance)
-        relative = self.matrices(covariances, len(variance)) / deviation[:, None] / deviation
-        return np.asarray(np.linalg.eigvalsh(relative)[:, 0] < share)
+        return self.spectrum(covariances, variance)[:, 0] < share
 
     def updated(self, previous: np.ndarray, estimated: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Return the covariances with new ones in the places `which` (K,) of bool."""
@@ -219,6 +222,9 @@ class _AxisAligned(Form):
 
     def covariances(self, precision_cholesky: np.ndarray) -> np.ndarray:
         return precision_cholesky**-2.0
+
+    def spectrum(self, covariances: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        return np.sort(self.diagonal(covariances, len(variance)) / variance, axis=1)
 
     def log_det(self, precision_cholesky: np.ndarray, n_features: int) -> np.ndarray:
         log = np.log(precision_cholesky)
