@@ -26,7 +26,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.gaussian.covariance.structure import Structure
-from sklearn_em.gaussian.statistics import GaussianStatistics, of_scatter
+from sklearn_em.gaussian.statistics import GaussianStatistics, of_scatter, scatter_of
 
 # Beyond these changes (logarithms, standard deviations) a point is no better than a guess, and could overflow.
 _FARTHEST_LOG = 30.0
@@ -211,12 +211,8 @@ def _spreads(spread: np.ndarray) -> _Spreads:
 
 def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarray) -> np.ndarray:
     """Return the blurred covariances in the layout of the structure's moments, one entry where shared."""
-    scatter, mass = statistics.scatter, statistics.mass
-    if statistics.total is not None:
-        scatter = structure.moments.of_matrices(scatter)
-    if structure.shared:
-        scatter, mass = scatter.sum(axis=0, keepdims=True), mass.sum(keepdims=True)
-    spread = structure.moments.blurred(scatter, mass, blur)
+    mass = statistics.mass.sum(keepdims=True) if structure.shared else statistics.mass
+    spread = structure.moments.blurred(scatter_of(structure, statistics), mass, blur)
     spread /= _beside(mass * _features_per_entry(spread, len(blur)), spread)
     return spread
 

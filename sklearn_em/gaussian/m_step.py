@@ -10,7 +10,7 @@ from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.forms import ill_defined
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.prior import GaussianPrior
-from sklearn_em.gaussian.statistics import GaussianStatistics
+from sklearn_em.gaussian.statistics import GaussianStatistics, scatter_of
 
 # The scatter about the mean has lost this many units of its last place when moments about another point are moved.
 _LOST = 1e7
@@ -171,7 +171,7 @@ def _scatter_and_counts(
     Without a prior, scatter_k + mass_k R and mass_k; one pooled entry where the components share their covariance.
     """
     moments, mass, prior = structure.moments, statistics.mass, terms.prior
-    scatter = statistics.scatter if statistics.total is None else moments.of_matrices(statistics.scatter)
+    scatter = scatter_of(structure, statistics)
     about: list[np.ndarray] = []
     counts = mass
     if means is not statistics.means:
@@ -180,7 +180,7 @@ def _scatter_and_counts(
         about.append(prior.mean_precision * moments.outer(means - prior.mean))
         counts = counts + 1
     if structure.shared:
-        scatter, mass, counts = (sums.sum(axis=0, keepdims=True) for sums in (scatter, mass, counts))
+        mass, counts = mass.sum(keepdims=True), counts.sum(keepdims=True)
         about = [sums.sum(axis=0) for sums in about]
     scatter = moments.blurred(scatter, mass, terms.blur)
     for sums in about:

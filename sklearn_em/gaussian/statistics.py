@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.features import COMMON, Moments
 
 # A component with less than this share of the mass has none: what it has is the rounding of other rows.
@@ -83,15 +84,30 @@ class GaussianStatistics:
 
     @cached_property
     def scatter(self) -> np.ndarray:
-        """The scatter about each component's own mean, or one pooled entry under COMMON moments."""
+        """The scatter about each component's own mean, (K, ...); not under COMMON moments."""
         p = self.reference.shape[1]
-        if self.total is not None:
-            half = self.shift * np.sqrt(self.mass)[:, None]
-            return (self.total - half.T @ half)[None]
         between = self.moments.outer(self.shift)
         # In place: with many features each further array of this size takes as long as a product.
         between *= self.mass.reshape(-1, *[1] * (between.ndim - 1))
         return np.subtract(self.moments.second(self.sums[1:-p], p), between, out=between)
+
+    @cached_property
+    def pooled_scatter(self) -> np.ndarray:
+        """The sum of the components' scatters, (1, ...), without making them; a matrix under COMMON moments."""
+        p = self.reference.shape[1]
+        if self.total is not None:
+            half = self.shift * np.sqrt(self.mass)[:, None]
+            return (self.total - half.T @ half)[None]
+        within = self.sums[1:-p].sum(axis=1) - self.moments.weighted_second(self.shift.T, self.mass)
+        return self.moments.second(within[:, None], p)
+
+
+def scatter_of(structure: Structure, statistics: GaussianStatistics) -> np.ndarray:
+    """Return the scatter as the structure estimates from it: of each component or pooled, (G, ...)."""
+    if not structure.shared:
+        return statistics.scatter
+    pooled = statistics.pooled_scatter
+    return pooled if statistics.total is None else structure.moments.of_matrices(pooled)
 
 
 def with_total(statistics: GaussianStatistics, total: np.ndarray) -> GaussianStatistics:
