@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from conftest import mixture_rows
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 
+from sklearn_em import GaussianMixtureEM
 from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import STRUCTURES
+from sklearn_em.gaussian.features import DIAGONAL, FULL, ISOTROPIC
 from sklearn_em.gaussian.log_prob import Densities
 from sklearn_em.gaussian.m_step import Terms, m_step
-from sklearn_em.gaussian.statistics import with_total
+from sklearn_em.gaussian.statistics import about_own_means, with_total
 
 K, P, N = 3, 4, 90
 
@@ -172,3 +175,24 @@ def test_where_no_component_has_mass_all_stay_as_they_are(structure, rows, resp)
     after = m_step(structure, summed(structure, start, rows, np.zeros_like(resp)), Terms(np.zeros(P)), start)
     np.testing.assert_array_equal(after.means, start.means)
     np.testing.assert_allclose(after.precision_cholesky, start.precision_cholesky, rtol=1e-10, atol=1e-12)
+
+
+def test_spectra_and_narrow_components_are_those_of_the_matrices(covariance_type):
+    X = mixture_rows(300, 3, 3)[0] * [1.0, 0.01, 1.0]
+    gaussians = GaussianMixtureEM(3, covariance_type=covariance_type, random_state=0).fit(X)._parameters().gaussians
+    form, variance = gaussians.structure.form, X.var(axis=0) * [1.0, 2.0, 0.5]
+    relative = form.matrices(gaussians.covariances, 3) / np.sqrt(variance) / np.sqrt(variance)[:, None]
+    values = np.linalg.eigvalsh(relative)
+    assert_allclose(form.spectrum(gaussians.covariances, variance), values, rtol=1e-9)
+    for share in np.concatenate([0.999 * values[:, 0], 1.001 * values[:, 0], [1e-9, 1e9]]):
+        assert_array_equal(gaussians.narrower(variance, share), values[:, 0] < share)
+
+
+def test_the_pooled_scatter_is_the_sum_of_all():
+    X, labels = mixture_rows(200, 3, 3)
+    resp = np.eye(3)[labels].T
+    for moments in (FULL, DIAGONAL, ISOTROPIC):
+        statistics = about_own_means(moments, X, resp)
+        for moved in (statistics, statistics.move_to(np.ones((1, 3)))):
+            assert_allclose(moved.pooled_scatter[0], moved.scatter.sum(axis=0), rtol=1e-11)
+            assert_allclose(moved.pooled_scatter, statistics.pooled_scatter, rtol=1e-11)
