@@ -13,7 +13,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import FactorAnalysis
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_em import Factor, GaussianMixtureEM
+from sklearn_em import Factor, FixedParameters, GaussianMixtureEM
 from sklearn_em.em import DegenerateError
 from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance import STRUCTURES, structure_of
@@ -490,3 +490,11 @@ def test_nothing_is_known_before_the_fit():
     estimator = GaussianMixtureEM(2, covariance_type=Factor(1))
     for name in ("covariances_", "precisions_", "precisions_cholesky_", "factor_loadings_"):
         assert not hasattr(estimator, name)
+
+
+def test_means_may_be_fixed_where_no_covariance_is(factor):
+    X = mixture_rows(200, 6, 2)[0]
+    means = np.full((2, 6), np.nan)
+    means[1] = X.mean(axis=0)
+    fitted = GaussianMixtureEM(2, covariance_type=factor, fixed=FixedParameters(means=means), random_state=0).fit(X)
+    assert_allclose(fitted.means_[1], means[1], rtol=1e-12)

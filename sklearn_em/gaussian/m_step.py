@@ -131,8 +131,7 @@ def _covariances(
     afresh: bool,
 ) -> np.ndarray:
     """Solve the structure on scatter and counts of the components that are free."""
-    if terms.fixed is not None:
-        is_fixed = terms.fixed.is_covariance
+    if terms.fixed is not None and (is_fixed := terms.fixed.is_covariance).any():
         previous = structure.form.updated(previous, terms.fixed.covariances[is_fixed], is_fixed)
     before = None if afresh else previous
     free = _free(structure, statistics, terms)
