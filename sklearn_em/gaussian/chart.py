@@ -78,7 +78,7 @@ class _Matrices(_Spreads):
         return root @ spread @ root.swapaxes(1, 2)
 
     def log(self, spread: np.ndarray) -> np.ndarray | None:
-        if not np.isfinite(spread.sum()):
+        if not np.isfinite(spread).all():
             return None
         values, axes = np.linalg.eigh(spread)
         return _rebuilt(np.log(values), axes) if values.min() > 0 else None
@@ -185,7 +185,7 @@ class GaussianChart:
 
         The M-step adds mass times R to the scatter, so it is taken off here.
         """
-        if not np.isfinite(vector.sum()):
+        if not np.isfinite(vector).all():
             return None
         (n_components, n_features), spreads = self.means.shape, _spreads(self.root)
         ends = n_components, n_components * (1 + n_features)
