@@ -176,8 +176,11 @@ class TestPredictions:
         assert result.chunks[0] == self.lazy.chunks[0]
         assert result.shape == expected.shape
         assert result.dtype == result._meta.dtype == expected.dtype
-        # Which rows stand beside a row in a block can move its last digit.
-        assert_allclose(result.compute(), expected, rtol=1e-13, atol=1e-15)
+        if method == "impute":
+            # Which rows stand beside a row in a product of matrices can move the last digit of what is filled in.
+            assert_allclose(result.compute(), expected, rtol=1e-13, atol=1e-15)
+        else:
+            assert_array_equal(result.compute(), expected)
         assert_array_equal(result[65:75].compute(), expected[65:75])
 
     def test_lazy_arrays_keep_the_parameters_they_were_asked_of(self):

@@ -116,7 +116,10 @@ def scan(source: Source, n_components: int, one_scale: bool, workers: Workers) -
     low, high = box(source, workers)
     unit = power_of_two_near(np.maximum(high - low, np.maximum(abs(low), abs(high)) * _CONSTANT))
     # The mean is kept as a difference from a point near it: at a large offset its own digits would not do.
-    about = _medians(source.some_rows.astype(float)) * unit
+    some = source.some_rows.astype(float)
+    (about,) = weighted_quantiles(some, np.ones(len(some)), (0.5,))
+    # Not a number where some rows show nothing of a feature.
+    about = np.nan_to_num(about) * unit
     sums = source.sum(partial(_Sums.of, unit=unit, about=about), workers)
     weight, (observed, shift, scatter) = sums.weight, sums.moments()
     spread = np.sqrt(np.maximum(scatter.diagonal() / weight, 0)) / unit
@@ -208,15 +211,6 @@ def _along_columns(extreme: np.ufunc, rows: np.ndarray, nothing: float) -> np.nd
     whole = len(rows) // per_line * per_line
     lines = extreme.reduce(rows[:whole].reshape(-1, per_line * rows.shape[1]), axis=0, initial=nothing)
     return extreme.reduce(np.concatenate([lines.reshape(per_line, -1), rows[whole:]]), axis=0, initial=nothing)
-
-
-def _medians(rows: np.ndarray) -> np.ndarray:
-    """Return the median of what is observed of each column of `rows` (m, p), the lower of two; 0 where nothing is."""
-    # Missing values are sorted last.
-    ordered = np.sort(rows, axis=0)
-    n_observed = np.count_nonzero(~np.isnan(ordered), axis=0)
-    median = ordered[np.maximum(n_observed - 1, 0) // 2, np.arange(rows.shape[1])]
-    return np.where(n_observed > 0, median, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1009,7 +1009,8 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         )
 
     def _fitted_to_weighted(self, rows: np.ndarray, weight: np.ndarray, given: Given, workers: Workers) -> Fitted:
-        said = Said(weight, in_units=self.prior is None)
+        # Rows that all weigh 1 are summed as `fit` sums rows without weights.
+        said = Said(None if (weight == 1).all() else weight, in_units=self.prior is None)
         source = looked_at(said.of(rows), said, workers)
         check_observed(source, self.n_components, is_weighted=True)
         return self._fitted(source, given, workers)

@@ -26,7 +26,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.gaussian.covariance.structure import Structure
-from sklearn_em.gaussian.statistics import GaussianStatistics, of_scatter, scatter_of
+from sklearn_em.gaussian.statistics import GaussianStatistics, beside, of_scatter, scatter_of
 
 # Beyond these changes (logarithms, standard deviations) a point is no better than a guess, and could overflow.
 _FARTHEST_LOG = 30.0
@@ -162,7 +162,7 @@ class GaussianChart:
         root_share = np.sqrt(share)
         of_spread = np.sqrt(0.5 * _features_per_entry(spread, len(blur)))
         own = np.ones(1) if structure.shared else root_share
-        units = root_share, root_share[:, None], of_spread * _beside(own, spread)
+        units = root_share, root_share[:, None], of_spread * beside(own, spread)
         return cls(structure, blur, frame.mass, frame.means, root, spreads.inverse(root), units)
 
     def vectors(self, *points: GaussianStatistics) -> np.ndarray | None:
@@ -198,7 +198,7 @@ class GaussianChart:
         mass *= self.mass.sum() / mass.sum()
         spread = spreads.congruent(self.root, change)
         moments, means = self.structure.moments, self.means + spreads.times(self.root, shift)
-        scatter = _beside(mass * _features_per_entry(spread, n_features), spread) * spread
+        scatter = beside(mass * _features_per_entry(spread, n_features), spread) * spread
         scatter = moments.blurred(scatter, mass, -self.blur)
         point = of_scatter(moments, mass, means, scatter)
         return point if point.all_alive else None
@@ -213,13 +213,8 @@ def _spread(structure: Structure, statistics: GaussianStatistics, blur: np.ndarr
     """Return the blurred covariances in the layout of the structure's moments, one entry where shared."""
     mass = statistics.mass.sum(keepdims=True) if structure.shared else statistics.mass
     spread = structure.moments.blurred(scatter_of(structure, statistics), mass, blur)
-    spread /= _beside(mass * _features_per_entry(spread, len(blur)), spread)
+    spread /= beside(mass * _features_per_entry(spread, len(blur)), spread)
     return spread
-
-
-def _beside(values: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return one value per covariance in a shape that fits beside the covariances."""
-    return values.reshape(-1, *[1] * (spread.ndim - 1))
 
 
 def _features_per_entry(spread: np.ndarray, n_features: int) -> int:

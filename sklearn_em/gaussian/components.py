@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.gaussian.covariance.structure import Structure
+from sklearn_em.gaussian.statistics import beside
 
 _LEAST_WEIGHT = 1e-6
 # Wider than twice what is asked for: rounding decides nothing.
@@ -51,7 +52,7 @@ class Gaussians:
         # A component of no weight takes the part of its covariance that is its own from the matrix all the same.
         weights = np.maximum(weights, _LEAST_WEIGHT * weights.max())
         scatter = structure.moments.of_matrices(matrices)
-        scatter = weights.reshape(-1, *[1] * (scatter.ndim - 1)) * scatter
+        scatter = beside(weights, scatter) * scatter
         return cls.from_covariances(structure, means, structure.estimate(scatter, weights, means.shape[1], None))
 
     def under(self, structure: Structure) -> Self:

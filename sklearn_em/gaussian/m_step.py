@@ -10,7 +10,7 @@ from sklearn_em.gaussian.components import Gaussians
 from sklearn_em.gaussian.covariance.forms import ill_defined
 from sklearn_em.gaussian.covariance.structure import Structure
 from sklearn_em.gaussian.prior import GaussianPrior
-from sklearn_em.gaussian.statistics import GaussianStatistics, scatter_of
+from sklearn_em.gaussian.statistics import GaussianStatistics, beside, scatter_of
 
 # The scatter about the mean has lost this many units of its last place when moments about another point are moved.
 _LOST = 1e7
@@ -174,7 +174,7 @@ def _scatter_and_counts(
     about: list[np.ndarray] = []
     counts = mass
     if means is not statistics.means:
-        about.append(mass.reshape(-1, *[1] * (scatter.ndim - 1)) * moments.outer(means - statistics.means))
+        about.append(beside(mass, scatter) * moments.outer(means - statistics.means))
     if prior is not None and prior.mean is not None:
         about.append(prior.mean_precision * moments.outer(means - prior.mean))
         counts = counts + 1

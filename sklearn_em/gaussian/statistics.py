@@ -88,7 +88,7 @@ class GaussianStatistics:
         p = self.reference.shape[1]
         between = self.moments.outer(self.shift)
         # In place: with many features each further array of this size takes as long as a product.
-        between *= self.mass.reshape(-1, *[1] * (between.ndim - 1))
+        between *= beside(self.mass, between)
         return np.subtract(self.moments.second(self.sums[1:-p], p), between, out=between)
 
     @cached_property
@@ -100,6 +100,11 @@ class GaussianStatistics:
             return (self.total - half.T @ half)[None]
         within = self.sums[1:-p].sum(axis=1) - self.moments.weighted_second(self.shift.T, self.mass)
         return self.moments.second(within[:, None], p)
+
+
+def beside(values: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return one value per component (K,) in a shape that fits beside second moments (K, ...)."""
+    return values.reshape(-1, *[1] * (second.ndim - 1))
 
 
 def scatter_of(structure: Structure, statistics: GaussianStatistics) -> np.ndarray:

@@ -9,7 +9,7 @@ from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.sample import Sample
 from sklearn_em.data.source import Source
-from sklearn_em.gaussian.statistics import of_scatter
+from sklearn_em.gaussian.statistics import beside, of_scatter
 from sklearn_em.mixture.model import GaussianMixtureModel
 from sklearn_em.mixture.sums import Pass
 from sklearn_em.mixture.values import MixtureParameters, MixtureStatistics
@@ -76,7 +76,7 @@ def statistics_of(
     # The M-step adds mass times R to the scatter, so it is taken off here.
     mass, moments = weight * params.weights, structure.moments
     covariances = moments.of_matrices(matrices - np.diag(model.terms.blur))
-    scatter = mass.reshape(-1, *[1] * (covariances.ndim - 1)) * covariances
+    scatter = beside(mass, covariances) * covariances
     gaussian = of_scatter(moments, mass, gaussians.means, scatter)
     log_likelihood = weight * objective - model.log_prior(params)
     return MixtureStatistics(gaussian, log_likelihood, weight * params.noise_weight)
