@@ -13,8 +13,8 @@ from scipy.stats import multivariate_normal, ortho_group
 from sklearn.datasets import load_iris
 
 from sklearn_em import GaussianMixtureEM
+from sklearn_em.gaussian.buffer import FeatureBuffer
 from sklearn_em.gaussian.covariance import STRUCTURES, SymmetryGroup
-from sklearn_em.gaussian.features import FeatureBuffer
 from sklearn_em.mixture import sums
 
 INITS = ["kmeans", "k-means++", "random", "random_from_data"]

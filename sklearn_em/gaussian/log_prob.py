@@ -12,8 +12,9 @@ from typing import Self
 
 import numpy as np
 
+from sklearn_em.gaussian.buffer import FeatureBuffer
 from sklearn_em.gaussian.components import Gaussians
-from sklearn_em.gaussian.features import COMMON, FULL, FeatureBuffer, Moments
+from sklearn_em.gaussian.features import COMMON, FULL, Moments
 from sklearn_em.gaussian.kernel import Kernel
 from sklearn_em.gaussian.statistics import GaussianStatistics
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.executors import Workers
-from sklearn_em.gaussian.features import FeatureBuffer
+from sklearn_em.gaussian.buffer import FeatureBuffer
 from sklearn_em.gaussian.kernel import Kernel
 from sklearn_em.gaussian.prepared import prepared
 from sklearn_em.mixture.e_step import log_likelihood, responsibilities
