@@ -164,7 +164,7 @@ def test_a_callback_may_stop_a_start():
     with pytest.warns(
         ConvergenceWarning, match="Stopped by a callback before convergence; the parameters are those of"
     ):
-        mixture, witness = watched(max_iter=14, tol=0, stops=stop_after(3))
+        mixture, witness = watched(max_iter=7, tol=0, stops=stop_after(3))
     assert mixture.status_ is Status.STOPPED
     assert not mixture.converged_
     assert mixture.n_iter_ == len(witness.of("end", "iteration")) == 3
@@ -177,7 +177,7 @@ def test_a_callback_may_stop_a_start():
 
 def test_stopping_an_iteration_leaves_the_next_starts():
     with pytest.warns(ConvergenceWarning, match="Stopped by a callback"):
-        mixture, _ = watched(max_iter=14, tol=0, n_init=3, stops=stop_after(2))
+        mixture, _ = watched(max_iter=7, tol=0, n_init=3, stops=stop_after(2))
     assert [(record.n_iter, record.status) for record in mixture.starts_] == 3 * [(2, Status.STOPPED)]
 
 
@@ -225,7 +225,7 @@ def test_starts_that_fail_are_no_tasks():
     """Two values in two cells leave no scatter at all to start from; both in one cell do."""
     rows = np.repeat([0.0, 1.0], 4)[:, None]
     witness = Witness()
-    mixture = GaussianMixtureEM(2, reg_covar=0, n_init=20, max_iter=14, init_params="random", random_state=0)
+    mixture = GaussianMixtureEM(2, reg_covar=0, n_init=20, max_iter=7, init_params="random", random_state=0)
     with pytest.warns(ConvergenceWarning):
         mixture.set_callbacks(witness).fit(rows)
     began = [number for number, record in enumerate(mixture.starts_) if record.status is not None]

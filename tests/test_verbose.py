@@ -65,7 +65,7 @@ def test_starts_take_turns(capsys):
 
 def test_a_start_that_fails_says_why(capsys):
     """Two values in two cells leave no scatter at all to start from; both in one cell do."""
-    GaussianMixtureEM(2, reg_covar=0, n_init=20, max_iter=14, init_params="random", random_state=0, verbose=1).fit(
+    GaussianMixtureEM(2, reg_covar=0, n_init=20, max_iter=7, init_params="random", random_state=0, verbose=1).fit(
         np.array([[0.0], [1.0]])
     )
     failed = [line for line in capsys.readouterr().out.splitlines() if "failed" in line]

@@ -24,8 +24,6 @@ from sklearn_em.em.model import Model
 
 S = TypeVar("S")
 
-# Early on EM makes long steps by itself, in directions that do not last.
-_WARM_UP = 5
 _FIRST_CAP = 4.0
 _GROWTH = 4.0
 # A shorter step than this is plain EM for the price of a jump.
@@ -61,11 +59,11 @@ class Squarem(Generic[S]):
     jumped_at: int = 0
     accepted: tuple[int, ...] = ()
 
-    def propose(self, model: Model[Any, S], statistics: S, n_iter: int) -> Jump[S] | None:
-        """Return where to jump to from `statistics`, those after `n_iter` passes; None if a plain step is due."""
+    def propose(self, model: Model[Any, S], statistics: S) -> Jump[S] | None:
+        """Return where to jump to from `statistics`; None if a plain step is due."""
         # Asking for the method, where asking for the protocol would take as long as a small pass.
         chart_about = getattr(model, "chart", None)
-        if n_iter < _WARM_UP or len(self.before) < 2 or chart_about is None:
+        if len(self.before) < 2 or chart_about is None:
             return None
         chart = chart_about(self.before[0])
         if chart is None or (path := chart.vectors(self.before[1], statistics)) is None:

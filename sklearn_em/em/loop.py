@@ -45,7 +45,7 @@ def step(model: Model[P, S], state: LoopState[P, S]) -> LoopState[P, S]:
     """Make one pass: a jump where the accelerator has one, else a plain step of EM."""
     accelerator = state.accelerator
     if accelerator is not None:
-        jump = accelerator.propose(model, state.statistics, len(state.trace) - 1)
+        jump = accelerator.propose(model, state.statistics)
         if jump is not None and (jumped := _jumped(model, state, accelerator, jump)) is not None:
             return jumped
         accelerator = accelerator.stepped(state.statistics)

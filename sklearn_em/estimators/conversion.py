@@ -28,8 +28,9 @@ _PARAMETERS = (
     "verbose_interval",
 )
 _OF_THE_MODEL = ("weights_", "means_", "covariances_", "precisions_cholesky_")
-# The factors of the precisions too are kept as they are: made again from the covariances, they would have lost digits.
-_BESIDE_IT = ("precisions_cholesky_", "precisions_", "feature_names_in_")
+# Factors of precisions are kept as they are: made again from the covariances, they would have lost digits. Weights that
+# sum to 1 but for rounding are kept too.
+_BESIDE_IT = ("weights_", "precisions_cholesky_", "precisions_", "feature_names_in_")
 _OF_THE_FIT = ("converged_", "n_iter_", "lower_bound_")
 
 
@@ -87,7 +88,7 @@ def params_of(mixture: "GaussianMixture") -> dict[str, Any]:
 
 
 def fit_of(mixture: "GaussianMixture") -> dict[str, Any]:
-    """Return what the fit, if there was one, left besides weights, means and covariances."""
+    """Return what is kept as it is, and what the fit, if there was one, left besides the model."""
     attributes = vars(mixture)
     of_the_fit = (*_OF_THE_FIT, "lower_bounds_") if attributes.get("n_iter_", 0) else ()
     return {name: copy(attributes[name]) for name in (*_BESIDE_IT, *of_the_fit) if name in attributes}

@@ -29,9 +29,9 @@ MOST_FEATURES_FOR_PHI = 64
 # A row adds nothing to the moments of a component with less responsibility than this, as far out as it may be. What the
 # E-step clamps is less.
 NOTHING = 1e-34
-# From this many components on the product is faster with the components leading, up to a tenth; below, with the
-# features leading.
-_FEW = 16
+# The product of features and responsibilities is faster with the longer side last: with the features last from so many
+# on, by a tenth to a third, and with the components last below, by up to a third.
+_FEW_FEATURES = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +202,7 @@ class Accumulator:
         if d.theta.size:
             # dot, not matmul: matmul keeps the interpreter's lock where the product has 500 entries or fewer, and then
             # the other threads wait.
-            sums = np.dot(block.phi, resp.T) if len(resp) < _FEW else np.dot(resp, block.phi.T).T
+            sums = np.dot(block.phi, resp.T) if len(block.phi) < _FEW_FEATURES else np.dot(resp, block.phi.T).T
             self._sums = sums if self._sums is None else self._sums + sums
         for t, k in enumerate(d.tight):
             # With many features most rows belong to one component: the others need not sum them.

@@ -10,8 +10,8 @@ from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
 from sklearn_em.starts.ends import BETTER, Candidate, Judged, Neighbours, Proposals, Run, StartRecord, State
 from sklearn_em.starts.observer import UNOBSERVED, Observer
 
-# Passes before candidates are compared: after five their order says little about where they end.
-SCREENING_PASSES = 15
+# Passes before candidates are compared. Fifteen choose no better ends, and after three their order says little.
+SCREENING_PASSES = 8
 # Passes between two looks at whether there is hope for a move.
 _MORE_PASSES = 8
 # Moves tried within a start whose candidates came to different ends.
