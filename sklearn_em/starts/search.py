@@ -7,7 +7,7 @@ from itertools import chain, islice
 from sklearn_em.em import DegenerateError, LoopState, Squarem, Status, StoppingRule, begin, run
 from sklearn_em.em.stopping import remaining_gain
 from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
-from sklearn_em.starts.ends import BETTER, Candidate, Judged, Neighbours, Proposals, Run, StartRecord, State
+from sklearn_em.starts.ends import BETTER, Candidate, Judged, Neighbours, Proposals, Run, StartRecord, State, insert
 from sklearn_em.starts.observer import UNOBSERVED, Observer
 
 # Passes before candidates are compared. Fifteen choose no better ends, and after three their order says little.
@@ -132,8 +132,7 @@ def _first(
     """
     short = replace(stopping, max_iter=SCREENING_PASSES)
     tried: dict[Candidate, Judged] = {}
-    ends: list[Judged] = []
-    best: Judged | None = None
+    ranking: list[Judged] = []
     failure: DegenerateError | None = None
     makers = iter(makers)
     head = list(islice(makers, 2 if stopping.max_iter >= SCREENING_PASSES else 1))
@@ -147,18 +146,27 @@ def _first(
         except DegenerateError as error:
             failure = failure or error
             continue
-        ends.append(judged)
-        if judged.is_better(best):
-            best = judged
-        if _agreed(on_sample, ends, best):
+        insert(judged, ranking)
+        if _agreed(on_sample, ranking):
             break
-    if best is None:
+    if not ranking:
         assert failure is not None
         raise failure
-    if neighbours is not None and not _agreed(on_sample, ends, best):
-        state = onward(on_sample, on_sample, best.run, accelerator)
-        best = Judged.of(on_sample, run(on_sample, state, stopping))
-        for _ in range(_MOVES_PER_START):
+    best, *others = ranking
+    if neighbours is not None and not _agreed(on_sample, ranking):
+
+        def longer(judged: Judged, rule: StoppingRule) -> Judged:
+            state = onward(on_sample, on_sample, judged.run, accelerator)
+            return Judged.of(on_sample, run(on_sample, state, rule))
+
+        best = longer(best, stopping)
+        ranking = [best]
+        for other in others[:1]:
+            # It may be on its way to the same end, and moves take longer than its way.
+            insert(longer(other, replace(stopping, max_iter=2 * SCREENING_PASSES)), ranking)
+        if ranking[0] is not best:
+            best = ranking[0] = longer(ranking[0], stopping)
+        for _ in range(0 if _agreed(on_sample, ranking) else _MOVES_PER_START):
             try:
                 end = _moved(on_sample, on_sample, best, neighbours, False, stopping, UNOBSERVED, accelerator)
             except DegenerateError:
@@ -169,12 +177,11 @@ def _first(
     return onward(model, on_sample, best.run, accelerator)
 
 
-def _agreed(on_sample: GaussianMixtureModel, ends: list[Judged], best: Judged | None) -> bool:
+def _agreed(on_sample: GaussianMixtureModel, ranking: list[Judged]) -> bool:
     """Tell whether two candidates have come to the best end, so that it is likely to be the best there is."""
-    if best is None or best.is_spurious:
-        return False
     near = _SAME / on_sample.problem.n_rows
-    return sum(abs(end.run.objective - best.run.objective) < near for end in ends) >= 2
+    objectives = [end.run.objective for end in ranking]
+    return len(ranking) > 1 and not ranking[0].is_spurious and objectives[0] - objectives[1] < near
 
 
 def onward(
