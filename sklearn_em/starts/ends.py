@@ -1,6 +1,6 @@
 """How runs end, and what lies one move away from the best end so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -81,6 +81,14 @@ def insert(judged: Judged, ranking: list[Judged]) -> None:
     """Put an end in its place in a ranking, the best first; equals stay in the order in which they came."""
     place = next((i for i, other in enumerate(ranking) if judged.is_better(other)), len(ranking))
     ranking.insert(place, judged)
+
+
+def ranked(ends: Iterable[Judged]) -> list[Judged]:
+    """Return the ends in their ranking."""
+    ranking: list[Judged] = []
+    for judged in ends:
+        insert(judged, ranking)
+    return ranking
 
 
 def _are_same(one: MixtureParameters, other: MixtureParameters) -> bool:

@@ -7,11 +7,23 @@ from itertools import chain, islice
 from sklearn_em.em import DegenerateError, LoopState, Squarem, Status, StoppingRule, begin, run
 from sklearn_em.em.stopping import remaining_gain
 from sklearn_em.mixture import GaussianMixtureModel, MixtureStatistics
-from sklearn_em.starts.ends import BETTER, Candidate, Judged, Neighbours, Proposals, Run, StartRecord, State, insert
+from sklearn_em.starts.ends import (
+    BETTER,
+    Candidate,
+    Judged,
+    Neighbours,
+    Proposals,
+    Run,
+    StartRecord,
+    State,
+    ranked,
+)
 from sklearn_em.starts.observer import UNOBSERVED, Observer
 
 # Passes before candidates are compared. Fifteen choose no better ends, and after three their order says little.
 SCREENING_PASSES = 8
+# Passes, a jump among them, that tell the pace of a run.
+_PACE = 3
 # Passes between two looks at whether there is hope for a move.
 _MORE_PASSES = 8
 # Moves tried within a start whose candidates came to different ends.
@@ -130,8 +142,16 @@ def _first(
     It is the best of some candidates after a short run; where no two of them came to one end there may be better ones,
     and a few moves look for them. Where there is nothing to choose, or no time, it is the first that is valid.
     """
-    short = replace(stopping, max_iter=SCREENING_PASSES)
-    tried: dict[Candidate, Judged] = {}
+    short, longer = (
+        replace(stopping, max_iter=min(passes, stopping.max_iter))
+        for passes in (SCREENING_PASSES, 2 * SCREENING_PASSES)
+    )
+
+    def followed(judged: Judged, rule: StoppingRule) -> Judged:
+        return Judged.of(on_sample, run(on_sample, onward(on_sample, on_sample, judged.run, accelerator), rule))
+
+    made: list[Candidate] = []
+    ends: dict[Candidate, Judged] = {}
     ranking: list[Judged] = []
     failure: DegenerateError | None = None
     makers = iter(makers)
@@ -140,33 +160,25 @@ def _first(
         try:
             if len(head) == 1:
                 return begin(model, make(), accelerator)
-            if make not in tried:
-                tried[make] = Judged.of(on_sample, run(on_sample, begin(on_sample, make(), accelerator), short))
-            judged = tried[make]
+            if make not in ends:
+                ends[make] = Judged.of(on_sample, run(on_sample, begin(on_sample, make(), accelerator), short))
         except DegenerateError as error:
             failure = failure or error
             continue
-        insert(judged, ranking)
+        made.append(make)
+        ranking = ranked(ends[make] for make in made)
+        if _may_meet(ranking) and not _agreed(on_sample, ranking):
+            ends |= {make: followed(end, longer) for make, end in ends.items() if end in ranking[:2]}
+            ranking = ranked(ends[make] for make in made)
         if _agreed(on_sample, ranking):
             break
     if not ranking:
         assert failure is not None
         raise failure
-    best, *others = ranking
+    best = ranking[0]
     if neighbours is not None and not _agreed(on_sample, ranking):
-
-        def longer(judged: Judged, rule: StoppingRule) -> Judged:
-            state = onward(on_sample, on_sample, judged.run, accelerator)
-            return Judged.of(on_sample, run(on_sample, state, rule))
-
-        best = longer(best, stopping)
-        ranking = [best]
-        for other in others[:1]:
-            # It may be on its way to the same end, and moves take longer than its way.
-            insert(longer(other, replace(stopping, max_iter=2 * SCREENING_PASSES)), ranking)
-        if ranking[0] is not best:
-            best = ranking[0] = longer(ranking[0], stopping)
-        for _ in range(0 if _agreed(on_sample, ranking) else _MOVES_PER_START):
+        best = followed(best, stopping)
+        for _ in range(_MOVES_PER_START):
             try:
                 end = _moved(on_sample, on_sample, best, neighbours, False, stopping, UNOBSERVED, accelerator)
             except DegenerateError:
@@ -175,6 +187,15 @@ def _first(
             if end.status is not Status.OUTRUN and judged.is_better(best):
                 best = judged
     return onward(model, on_sample, best.run, accelerator)
+
+
+def _may_meet(ranking: list[Judged]) -> bool:
+    """Tell whether the second candidate, at the pace of its last passes, comes up to the first one in as many again."""
+    if len(ranking) < 2 or ranking[1].run.status is not Status.MAX_ITER:
+        return False
+    best, other = (end.run.trace for end in ranking[:2])
+    pace = (other[-1] - other[-1 - _PACE]) / _PACE
+    return best[-1] - other[-1] < SCREENING_PASSES * pace
 
 
 def _agreed(on_sample: GaussianMixtureModel, ranking: list[Judged]) -> bool:
