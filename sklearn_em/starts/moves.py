@@ -38,7 +38,7 @@ _RANDOM_SWAPS = 4
 _TRIES_PER_SPLIT = 2
 _SPLITS_PER_COMPONENT = 2
 # ... and this many components are tried as the one to remove.
-_MOST_REMOVALS = 8
+_MOST_REMOVALS = 4
 # A row belongs to a cluster that has this share of it, and has nothing to do with one that has less than the other.
 _BELONGS, _NOTHING = 0.02, 1e-12
 

@@ -20,8 +20,10 @@ from sklearn_em.starts.ends import (
 )
 from sklearn_em.starts.observer import UNOBSERVED, Observer
 
-# Passes before candidates are compared. Fifteen choose no better ends, and after three their order says little.
-SCREENING_PASSES = 8
+# Passes before candidates are compared. Fifteen choose no better ends, and after five their order says little.
+SCREENING_PASSES = 10
+# Passes before two candidates that may be coming to one end are compared again.
+_MEETING_PASSES = 15
 # Passes, a jump among them, that tell the pace of a run.
 _PACE = 3
 # Passes between two looks at whether there is hope for a move.
@@ -142,42 +144,15 @@ def _first(
     It is the best of some candidates after a short run; where no two of them came to one end there may be better ones,
     and a few moves look for them. Where there is nothing to choose, or no time, it is the first that is valid.
     """
-    short, longer = (
-        replace(stopping, max_iter=min(passes, stopping.max_iter))
-        for passes in (SCREENING_PASSES, 2 * SCREENING_PASSES)
-    )
-
-    def followed(judged: Judged, rule: StoppingRule) -> Judged:
-        return Judged.of(on_sample, run(on_sample, onward(on_sample, on_sample, judged.run, accelerator), rule))
-
-    made: list[Candidate] = []
-    ends: dict[Candidate, Judged] = {}
-    ranking: list[Judged] = []
-    failure: DegenerateError | None = None
     makers = iter(makers)
     head = list(islice(makers, 2 if stopping.max_iter >= SCREENING_PASSES else 1))
-    for make in chain(head, makers):
-        try:
-            if len(head) == 1:
-                return begin(model, make(), accelerator)
-            if make not in ends:
-                ends[make] = Judged.of(on_sample, run(on_sample, begin(on_sample, make(), accelerator), short))
-        except DegenerateError as error:
-            failure = failure or error
-            continue
-        made.append(make)
-        ranking = ranked(ends[make] for make in made)
-        if _may_meet(ranking) and not _agreed(on_sample, ranking):
-            ends |= {make: followed(end, longer) for make, end in ends.items() if end in ranking[:2]}
-            ranking = ranked(ends[make] for make in made)
-        if _agreed(on_sample, ranking):
-            break
-    if not ranking:
-        assert failure is not None
-        raise failure
+    makers = chain(head, makers)
+    if len(head) == 1:
+        return _begun(model, makers, accelerator)
+    ranking = _screened(on_sample, makers, stopping, accelerator)
     best = ranking[0]
     if neighbours is not None and not _agreed(on_sample, ranking):
-        best = followed(best, stopping)
+        best = _followed(on_sample, best, stopping, accelerator)
         for _ in range(_MOVES_PER_START):
             try:
                 end = _moved(on_sample, on_sample, best, neighbours, False, stopping, UNOBSERVED, accelerator)
@@ -189,13 +164,74 @@ def _first(
     return onward(model, on_sample, best.run, accelerator)
 
 
+def _begun(
+    model: GaussianMixtureModel, makers: Iterable[Candidate], accelerator: Squarem[MixtureStatistics] | None
+) -> State:
+    """Return the state of the first candidate that is valid."""
+    failure: DegenerateError | None = None
+    for make in makers:
+        try:
+            return begin(model, make(), accelerator)
+        except DegenerateError as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
+
+
+def _screened(
+    on_sample: GaussianMixtureModel,
+    makers: Iterable[Candidate],
+    stopping: StoppingRule,
+    accelerator: Squarem[MixtureStatistics] | None,
+) -> list[Judged]:
+    """Return the ends of short runs from candidates, the best first; no more are made once two came to one end."""
+    short, longer = (
+        replace(stopping, max_iter=min(passes, stopping.max_iter)) for passes in (SCREENING_PASSES, _MEETING_PASSES)
+    )
+    # A candidate that comes again stands here again.
+    made: list[Candidate] = []
+    ends: dict[Candidate, Judged] = {}
+    ranking: list[Judged] = []
+    failure: DegenerateError | None = None
+    for make in makers:
+        try:
+            if make not in ends:
+                ends[make] = Judged.of(on_sample, run(on_sample, begin(on_sample, make(), accelerator), short))
+        except DegenerateError as error:
+            failure = failure or error
+            continue
+        made.append(make)
+        ranking = ranked(ends[make] for make in made)
+        if _may_meet(ranking) and not _agreed(on_sample, ranking):
+            for make in [make for make, end in ends.items() if end in ranking[:2]]:
+                ends[make] = _followed(on_sample, ends[make], longer, accelerator)
+            ranking = ranked(ends[make] for make in made)
+        if _agreed(on_sample, ranking):
+            break
+    if not ranking:
+        assert failure is not None
+        raise failure
+    return ranking
+
+
+def _followed(
+    on_sample: GaussianMixtureModel,
+    judged: Judged,
+    stopping: StoppingRule,
+    accelerator: Squarem[MixtureStatistics] | None,
+) -> Judged:
+    """Return where a run on the sample gets to if it goes on."""
+    state = onward(on_sample, on_sample, judged.run, accelerator)
+    return Judged.of(on_sample, run(on_sample, state, stopping))
+
+
 def _may_meet(ranking: list[Judged]) -> bool:
-    """Tell whether the second candidate, at the pace of its last passes, comes up to the first one in as many again."""
+    """Tell whether the second candidate, at its pace, comes up to the first one before they are compared again."""
     if len(ranking) < 2 or ranking[1].run.status is not Status.MAX_ITER:
         return False
     best, other = (end.run.trace for end in ranking[:2])
     pace = (other[-1] - other[-1 - _PACE]) / _PACE
-    return best[-1] - other[-1] < SCREENING_PASSES * pace
+    return best[-1] - other[-1] < (_MEETING_PASSES - SCREENING_PASSES) * pace
 
 
 def _agreed(on_sample: GaussianMixtureModel, ranking: list[Judged]) -> bool:
