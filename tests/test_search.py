@@ -13,13 +13,44 @@ from sklearn_em import GaussianMixtureEM
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
 from sklearn_em.data.scan import scan
+from sklearn_em.em import Result, Status
 from sklearn_em.mixture.e_step import log_density, log_likelihood, responsibilities
+from sklearn_em.starts.ends import Judged
+from sklearn_em.starts.kmeans import nearest_of_all
+from sklearn_em.starts.search import SCREENING_PASSES, _may_meet
 from sklearn_em.starts.splits import splits
 
 
 def best_split(z, weight=None, seed=0, most=1):
     weight = np.ones(z.shape[1]) if weight is None else weight
     return splits(z, weight, weight.mean(), len(z) + 1, most, np.random.RandomState(seed))
+
+
+# Clusters.
+
+
+@pytest.mark.parametrize("shape", [(3, 10), (1, 40_000), (5, 20_000)])
+def test_of_equally_near_clusters_the_first_is_the_nearest(shape):
+    distances = np.random.default_rng(0).integers(0, 4, size=shape).astype(float)
+    assert_array_equal(nearest_of_all(distances), distances.argmin(axis=0))
+
+
+# Candidates.
+
+
+@pytest.mark.parametrize(
+    ("best", "pace", "status", "meets"),
+    [
+        (-10.0, 1.0, Status.MAX_ITER, True),
+        (-10.0, 0.1, Status.MAX_ITER, False),
+        (-10.0, 1.0, Status.CONVERGED, False),
+    ],
+)
+def test_a_second_candidate_is_followed_if_it_may_come_up_to_the_first(best, pace, status, meets):
+    behind = tuple(best - 2 + pace * np.arange(-SCREENING_PASSES, 1))
+    ends = [Result(None, None, trace, status) for trace in ((best,), behind)]
+    assert _may_meet([Judged(end, np.zeros(1, dtype=bool)) for end in ends]) == meets
+    assert not _may_meet([Judged(ends[0], np.zeros(1, dtype=bool))])
 
 
 # Cuts.
@@ -49,6 +80,14 @@ def test_cuts_follow_every_map_and_count_weights_as_rows():
     assert_allclose(best_split(mapped)[0].gain, split.gain, rtol=1e-9)
     doubled = best_split(rows, np.full(200, 2.0))[0]
     assert_array_equal(doubled.side, split.side)
+
+
+def test_rows_on_a_grid_are_cut_where_there_is_a_gap():
+    """Across many directions many of them lie at one place."""
+    grid = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0))).reshape(2, -1)
+    grid = grid[:, (grid[0] < 4) | (grid[0] > 7)]
+    side = best_split(grid)[0].side
+    assert set(map(tuple, np.unique(np.stack([side, grid[0] > 5]), axis=1).T)) in ({(0, 0), (1, 1)}, {(0, 1), (1, 0)})
 
 
 def test_distinct_cuts_come_best_first_and_leave_enough_rows():

@@ -91,10 +91,15 @@ class Problem:
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
     """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
     columns = np.ascontiguousarray(values.T)
-    # Missing values are sorted last.
-    order = np.argsort(columns, axis=1)
-    columns = np.take_along_axis(columns, order, axis=1)
-    share = np.cumsum(np.where(np.isnan(columns), 0.0, weight[order]), axis=1)
+    if np.ptp(weight) == 0 and not np.isnan(columns).any():
+        # As mostly: numbers alone are sorted several times as fast as their places.
+        columns = np.sort(columns, axis=1)
+        share = np.arange(1.0, len(weight) + 1)[None]
+    else:
+        # Missing values are sorted last.
+        order = np.argsort(columns, axis=1)
+        columns = np.take_along_axis(columns, order, axis=1)
+        share = np.cumsum(np.where(np.isnan(columns), 0.0, weight[order]), axis=1)
     # With some room for rounding, so that weights and repeated rows meet the same side of a level that falls between
     # two rows.
     places = [(share < (level - _SAME_SHARE) * share[:, -1:]).sum(axis=1, keepdims=True) for level in levels]

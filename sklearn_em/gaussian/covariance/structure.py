@@ -119,7 +119,7 @@ class Structure:
     @property
     def is_closed(self) -> bool:
         """Whether whatever can be stored obeys the structure."""
-        return self.shared
+        return self.shared or "E" not in self.code
 
     def check(self, n_features: int) -> None:
         """Raise ValueError where the structure makes no sense with so many features."""
