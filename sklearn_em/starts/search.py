@@ -203,8 +203,9 @@ def _screened(
         made.append(make)
         ranking = ranked(ends[make] for make in made)
         if _may_meet(ranking) and not _agreed(on_sample, ranking):
-            for make in [make for make, end in ends.items() if end in ranking[:2]]:
-                ends[make] = _followed(on_sample, ends[make], longer, accelerator)
+            for candidate, end in list(ends.items()):
+                if end in ranking[:2]:
+                    ends[candidate] = _followed(on_sample, end, longer, accelerator)
             ranking = ranked(ends[make] for make in made)
         if _agreed(on_sample, ranking):
             break
@@ -236,9 +237,10 @@ def _may_meet(ranking: list[Judged]) -> bool:
 
 def _agreed(on_sample: GaussianMixtureModel, ranking: list[Judged]) -> bool:
     """Tell whether two candidates have come to the best end, so that it is likely to be the best there is."""
-    near = _SAME / on_sample.problem.n_rows
-    objectives = [end.run.objective for end in ranking]
-    return len(ranking) > 1 and not ranking[0].is_spurious and objectives[0] - objectives[1] < near
+    if len(ranking) < 2 or ranking[0].is_spurious:
+        return False
+    best, other = (end.run.objective for end in ranking[:2])
+    return abs(best - other) < _SAME / on_sample.problem.n_rows
 
 
 def onward(
