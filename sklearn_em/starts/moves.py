@@ -32,8 +32,8 @@ from sklearn_em.starts.space import StartSpace, rounded
 from sklearn_em.starts.splits import Split, splits
 
 # The most promising pairs of a split and a removal, and random swaps beside them: these also reach the few far rows.
-_BEST_PAIRS = 12
-_RANDOM_SWAPS = 4
+_BEST_PAIRS = 8
+_RANDOM_SWAPS = 8
 # The same cut is tried with this many removals, and each component is cut in this many ways, ...
 _TRIES_PER_SPLIT = 2
 _SPLITS_PER_COMPONENT = 2
