@@ -21,7 +21,7 @@ from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.prediction import Predictor
 from sklearn_em.selection.chain import End, Ends, chain, partitions
 from sklearn_em.selection.levels import is_extreme, levels, special_cases
-from sklearn_em.starts.search import SCREENING_PASSES
+from sklearn_em.starts.search import MEETING_PASSES
 
 # Criteria are compared in nats of all the data, and this much of one does not matter.
 _ENOUGH = 0.1
@@ -127,7 +127,7 @@ def fitted_cells(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | No
 def _may_share(estimator: GaussianMixtureEM, data: Data) -> bool:
     of_components = (estimator.weights_init, estimator.means_init, estimator.precisions_init, estimator.fixed)
     nothing_is_known = data.known_labels is None and all(part is None for part in of_components)
-    return nothing_is_known and estimator.max_iter >= SCREENING_PASSES
+    return nothing_is_known and estimator.max_iter >= MEETING_PASSES
 
 
 def _alone(estimator: GaussianMixtureEM, data: Data) -> Cell:

@@ -22,8 +22,8 @@ from sklearn_em.starts.observer import UNOBSERVED, Observer
 
 # Passes before candidates are compared. Fifteen choose no better ends, and after five their order says little.
 SCREENING_PASSES = 10
-# Passes before two candidates that may be coming to one end are compared again.
-_MEETING_PASSES = 15
+# Passes before two candidates that may be coming to one end are compared again; a fit of fewer compares none.
+MEETING_PASSES = 15
 # Passes, a jump among them, that tell the pace of a run.
 _PACE = 3
 # Passes between two looks at whether there is hope for a move.
@@ -72,7 +72,7 @@ def search(
         If every start fails.
     """
     neighbours = None
-    if proposals is not None and stopping.max_iter >= SCREENING_PASSES:
+    if proposals is not None and stopping.max_iter >= MEETING_PASSES:
         neighbours = Neighbours(on_sample, proposals, stopping, accelerator)
     best: Judged | None = None
     records: list[StartRecord] = []
@@ -145,7 +145,7 @@ def _first(
     and a few moves look for them. Where there is nothing to choose, or no time, it is the first that is valid.
     """
     makers = iter(makers)
-    head = list(islice(makers, 2 if stopping.max_iter >= SCREENING_PASSES else 1))
+    head = list(islice(makers, 2 if stopping.max_iter >= MEETING_PASSES else 1))
     makers = chain(head, makers)
     if len(head) == 1:
         return _begun(model, makers, accelerator)
@@ -185,9 +185,7 @@ def _screened(
     accelerator: Squarem[MixtureStatistics] | None,
 ) -> list[Judged]:
     """Return the ends of short runs from candidates, the best first; no more are made once two came to one end."""
-    short, longer = (
-        replace(stopping, max_iter=min(passes, stopping.max_iter)) for passes in (SCREENING_PASSES, _MEETING_PASSES)
-    )
+    short, longer = (replace(stopping, max_iter=passes) for passes in (SCREENING_PASSES, MEETING_PASSES))
     # A candidate that comes again stands here again.
     made: list[Candidate] = []
     ends: dict[Candidate, Judged] = {}
@@ -232,7 +230,7 @@ def _may_meet(ranking: list[Judged]) -> bool:
         return False
     best, other = (end.run.trace for end in ranking[:2])
     pace = (other[-1] - other[-1 - _PACE]) / _PACE
-    return best[-1] - other[-1] < (_MEETING_PASSES - SCREENING_PASSES) * pace
+    return best[-1] - other[-1] < (MEETING_PASSES - SCREENING_PASSES) * pace
 
 
 def _agreed(on_sample: GaussianMixtureModel, ranking: list[Judged]) -> bool:
