@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_em.gaussian.components import Gaussians
+from sklearn_em.gaussian.covariance.forms import logs
 from sklearn_em.gaussian.statistics import GaussianStatistics
 
 
@@ -21,9 +22,9 @@ class MixtureParameters:
     def log_weights(self) -> np.ndarray:
         """The log weights, -inf for a component without mass."""
         if np.count_nonzero(self.weights) == len(self.weights):
-            return np.log(self.weights)
+            return logs(self.weights)
         with np.errstate(divide="ignore"):
-            return np.log(self.weights)
+            return logs(self.weights)
 
 
 @dataclass(frozen=True, eq=False)

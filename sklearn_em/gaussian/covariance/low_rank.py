@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_em.gaussian.covariance.factor_analysis import LEAST_NOISE, analyse, oriented
-from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL, Form, ill_defined
+from sklearn_em.gaussian.covariance.forms import ELLIPSOIDAL, Form, ill_defined, logs
 
 # In units of each feature's variance: the width below which it is the least noise that keeps a covariance regular.
 _SINGULAR = 10 * LEAST_NOISE
@@ -122,7 +122,7 @@ class LowRank(Form):
     def log_det(self, precision_cholesky: np.ndarray, n_features: int) -> np.ndarray:
         """Return log det P, (K,)."""
         scaled, inverse_deviation = _parts(precision_cholesky)
-        return np.log(inverse_deviation).sum(axis=1) - np.log(_grown(scaled)).sum(axis=(1, 2))
+        return logs(inverse_deviation).sum(axis=1) - logs(_grown(scaled)).sum(axis=(1, 2))
 
     def project(self, precision_cholesky: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return P_k^T z for one k: (p, b) to (p, b), in O(p q b)."""
