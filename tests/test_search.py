@@ -8,10 +8,12 @@ import pytest
 from conftest import mixture_rows
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
+from sklearn.base import clone
 
 from sklearn_em import GaussianMixtureEM
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.executors import Workers
+from sklearn_em.data.sample import Sample
 from sklearn_em.data.scan import scan
 from sklearn_em.em import Result, Status
 from sklearn_em.mixture.e_step import log_density, log_likelihood, responsibilities
@@ -142,31 +144,79 @@ def many_rows():
     return np.random.default_rng(0).normal(size=(300_000, 2))
 
 
-def test_the_sample_of_many_rows_knows_no_order_and_no_units(many_rows):
+def all_of_it(sample):
+    return sample
+
+
+def thinned(sample):
+    return sample.thinned(500)
+
+
+LOOKS = [all_of_it, thinned]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_sample_of_many_rows_knows_no_order_and_no_units(many_rows, look):
     problem = drawn(many_rows)
+    sample = look(problem.sample)
     assert not problem.is_whole
-    assert len(problem.sample.rows) <= 8192
-    assert_allclose(problem.sample.weight.sum(), problem.weight)
-    assert_allclose(np.cov(problem.sample.rows.T), np.eye(2), atol=0.05)
+    assert len(sample.rows) <= (8192 if look is all_of_it else 500)
+    assert_allclose(sample.weight.sum(), problem.weight)
+    assert_allclose(np.cov(sample.rows.T), np.eye(2), atol=0.05 if look is all_of_it else 0.2)
     permuted = drawn(many_rows[np.random.default_rng(1).permutation(len(many_rows))])
-    assert_array_equal(permuted.sample.rows, problem.sample.rows)
+    assert_array_equal(look(permuted.sample).rows, sample.rows)
     scaled = drawn(many_rows * [4.0, 0.5])
-    assert_array_equal(scaled.sample.rows, problem.sample.rows * [4.0, 0.5])
+    assert_array_equal(look(scaled.sample).rows, sample.rows * [4.0, 0.5])
 
 
-def test_the_sample_counts_repeats_as_weights(many_rows):
-    weight = np.random.default_rng(0).integers(0, 3, size=len(many_rows))
-    weighted, repeated = drawn(many_rows, weight.astype(float)), drawn(np.repeat(many_rows, weight, axis=0))
-    assert_array_equal(weighted.sample.rows, repeated.sample.rows)
-    assert_array_equal(weighted.sample.weight, repeated.sample.weight)
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("n_rows", [2000, 300_000])
+def test_the_sample_counts_repeats_as_weights(many_rows, n_rows, look):
+    rows = many_rows[:n_rows]
+    weight = np.random.default_rng(0).integers(0, 3, size=n_rows)
+    weighted, repeated = drawn(rows, weight.astype(float)), drawn(np.repeat(rows, weight, axis=0))
+    assert_array_equal(look(weighted.sample).rows, look(repeated.sample).rows)
+    assert_array_equal(look(weighted.sample).weight, look(repeated.sample).weight)
+    in_another_unit = drawn(rows, weight * 0.1)
+    assert_array_equal(look(in_another_unit.sample).rows, look(weighted.sample).rows)
 
 
-def test_the_sample_holds_the_few_rows_that_carry_the_weight(many_rows):
-    weight = np.full(len(many_rows), 1e-9)
-    weight[::30_000] = 1.0
-    sample = drawn(many_rows, weight).sample
-    heavy = {tuple(row) for row in many_rows[::30_000]}
-    assert heavy <= {tuple(row) for row in sample.rows}
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("n_rows", [3000, 300_000])
+def test_the_sample_holds_the_few_rows_that_carry_the_weight(many_rows, n_rows, look):
+    rows, step = many_rows[:n_rows], n_rows // 10
+    weight = np.full(n_rows, 1e-9)
+    weight[::step] = 1.0
+    sample = look(drawn(rows, weight).sample)
+    heavy, there = {tuple(row) for row in rows[::step]}, {tuple(row) for row in sample.rows}
+    assert heavy <= there
+    # The others are not crowded out.
+    assert len(there) > 400
+
+
+def test_a_sample_is_thinned_in_equal_steps_of_weight():
+    rows = np.arange(12.0)[:, None]
+    weight = np.array([1.0] * 8 + [30.0, 1.0, 1.0, 2.0])
+    thin = Sample(rows, weight).thinned(5)
+    # The heavy row is itself; the others weigh 12, and rows 1, 4, 7 and 11 stand at 1.5, 4.5, 7.5 and 10.5 of it.
+    assert_array_equal(thin.rows[:, 0], [1, 4, 7, 8, 11])
+    assert_array_equal(thin.weight, [3, 3, 3, 30, 3])
+
+
+@pytest.mark.parametrize("structure", ["full", "spherical"])
+def test_a_fit_that_looks_for_its_start_among_some_of_the_rows_obeys_the_laws(structure):
+    X = mixture_rows(5000, 2, 3)[0]
+    model = GaussianMixtureEM(3, covariance_type=structure, random_state=0)
+    fitted = model.fit(X)
+    order = np.random.default_rng(0).permutation(len(X))
+    for other in (
+        clone(model).fit(X[order]),
+        clone(model).fit(X, sample_weight=np.full(len(X), 3.0)),
+        clone(model).fit(np.repeat(X, 2, axis=0)),
+    ):
+        assert other.n_iter_ == fitted.n_iter_
+        assert_allclose(other.means_, fitted.means_, rtol=1e-9)
+    assert_allclose(clone(model).fit(X * 1024).means_, fitted.means_ * 1024, rtol=1e-9)
 
 
 # The parts of a pass that have a fast form.

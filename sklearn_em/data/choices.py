@@ -13,7 +13,7 @@ import numpy as np
 from sklearn_em.data.block import ArraySource
 from sklearn_em.data.evidence import Evidence
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.sample import Sample
+from sklearn_em.data.sample import Sample, thinned_weight
 
 _GRID = 2.0**32
 # Numbers in a block; blocks are multiples of so many rows: products of matrices treat the last few rows differently.
@@ -94,10 +94,11 @@ class Choices:
         if self.halvings == 0 and len(self.weight) <= size:
             return Sample.of(self.rows.astype(float), self.weight, self.evidence), True
         # A light row stands for those that were not drawn, too.
-        stands_for = np.cumsum(np.where(self.weight > self.heavy, self.weight, self.weight * 2.0**self.halvings))
-        chosen = np.searchsorted(stands_for, (np.arange(size) + 0.5) / size * stands_for[-1])
+        stands_for = np.where(self.weight > self.heavy, self.weight, self.weight * 2.0**self.halvings)
+        weight = thinned_weight(stands_for * (self.total / stands_for.sum()), size)
+        chosen = np.flatnonzero(weight)
         drawn = self.at(chosen)
-        return Sample.of(drawn.rows.astype(float), np.full(size, self.total / size), drawn.evidence), False
+        return Sample.of(drawn.rows.astype(float), weight[chosen], drawn.evidence), False
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,8 @@ from sklearn_em.data.gaps import source_of
 
 # Directions with less than this share of the largest variance are not distances but noise.
 _RANK = 1e-10
+# Room for rounding, so that weights and repeated rows meet the same side of a share that falls between two rows.
+SAME_SHARE = 2.0**-41
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +66,33 @@ class Sample:
         evidence = None if self.evidence is None or other.evidence is None else self.evidence.joined(other.evidence)
         return Sample.of(rows, weight, evidence)
 
+    def thinned(self, size: int) -> "Sample":
+        """Return at most `size` rows that stand for all of them."""
+        weight = thinned_weight(self.weight, size)
+        kept = np.flatnonzero(weight)
+        return Sample(self.rows[kept], weight[kept], None if self.evidence is None else self.evidence.take(kept))
+
     @property
     def source(self) -> ArraySource:
         """The sample as data to be summed over."""
         return source_of(self.rows, self.weight, self.evidence)
+
+
+def thinned_weight(weight: np.ndarray, size: int) -> np.ndarray:
+    """Return weights (n,) of the same sum for at most `size` of n rows, and 0 for all others.
+
+    Rows heavier than one of `size` equal parts keep their weight; of the others every so many-th has that of its step.
+    """
+    if len(weight) <= size:
+        return weight
+    is_light = weight / weight.sum() * size <= 1 + SAME_SHARE
+    cumulative = np.cumsum(weight[is_light])
+    n_steps = size - (len(weight) - len(cumulative))
+    levels = (np.arange(n_steps) + 0.5) / n_steps - SAME_SHARE
+    chosen = np.searchsorted(cumulative, levels * cumulative[-1])
+    result = weight.copy()
+    result[is_light] = np.bincount(chosen, minlength=len(cumulative)) * (cumulative[-1] / n_steps)
+    return result
 
 
 def whitening(covariance: np.ndarray) -> np.ndarray:

@@ -10,14 +10,13 @@ import numpy as np
 from sklearn_em.data.block import ArraySource, Partition
 from sklearn_em.data.draw import draw_sample
 from sklearn_em.data.executors import Workers
-from sklearn_em.data.sample import Sample, power_of_two_near
+from sklearn_em.data.sample import SAME_SHARE, Sample, power_of_two_near
 from sklearn_em.data.source import Source
 
 # The interquartile range of a Gaussian in standard deviations.
 _INTERQUARTILE_RANGE = 1.3489795003921634
 # A standard deviation below this many units in the last place of the largest value is rounding.
 _CONSTANT = 8 * np.finfo(float).eps
-_SAME_SHARE = 2.0**-41
 # Extremes of short rows are taken over lines of so many numbers.
 _LINE = 256
 
@@ -72,6 +71,10 @@ class Problem:
     sample: Sample
     is_whole: bool
 
+    def thinned(self, size: int) -> Self:
+        """Return the same problem with at most `size` rows of the sample."""
+        return replace(self, sample=self.sample.thinned(size), is_whole=False)
+
     def of_sample(self) -> Self:
         """Return the same problem with the sample for data."""
         sample = self.sample
@@ -100,9 +103,7 @@ def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[flo
         order = np.argsort(columns, axis=1)
         columns = np.take_along_axis(columns, order, axis=1)
         share = np.cumsum(np.where(np.isnan(columns), 0.0, weight[order]), axis=1)
-    # With some room for rounding, so that weights and repeated rows meet the same side of a level that falls between
-    # two rows.
-    places = [(share < (level - _SAME_SHARE) * share[:, -1:]).sum(axis=1, keepdims=True) for level in levels]
+    places = [(share < (level - SAME_SHARE) * share[:, -1:]).sum(axis=1, keepdims=True) for level in levels]
     return [np.take_along_axis(columns, place, axis=1)[:, 0] for place in places]
 
 

@@ -107,7 +107,8 @@ def fit_mixture(
     DegenerateError
         If every start fails.
     """
-    source, problem = setting.source, setting.problem
+    source, setting = setting.source, setting.to_search([structure], n_components)
+    problem = setting.problem
     model = setting.model(structure, options, n_components)
     scaled = _scaled(given, model)
 

@@ -162,7 +162,7 @@ def _together(grid: Sequence[GaussianMixtureEM], data: Data, n_jobs: int | None)
     with Workers(first.n_jobs if n_jobs in (None, 1) else 1) as workers:
         one_scale = any(structure.one_scale for structure in places)
         # The noise, all that a setting takes from the options, is the same for all cells.
-        setting = Setting.of(source, said, numbers[-1], one_scale, workers)
+        setting = Setting.of(source, said, numbers[-1], one_scale, workers).to_search(places, numbers[-1])
         shared = partitions(setting, first.init_params, numbers, rng)
         for level in levels(list(places)):
             tasks = [
