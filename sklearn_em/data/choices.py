@@ -16,6 +16,8 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.data.sample import Sample, thinned_weight
 
 _GRID = 2.0**32
+# Rows are put together by groups of so many numbers and rows at most, if that is no less than twice what is kept.
+_GROUP_NUMBERS, _GROUP_ROWS = 2**20, 2**17
 # Numbers in a block; blocks are multiples of so many rows: products of matrices treat the last few rows differently.
 _BLOCK_NUMBERS = 2**17
 _ROWS_ALIKE = 96
@@ -24,7 +26,7 @@ _ALL = np.uint64(2**64 - 1)
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """Distinct rows (m, p) from which a sample is drawn, in the order of their distance, a share of all there are.
+    """Distinct rows (m, p) from which a sample is drawn, a share of all there are.
 
     `distance` and `along` (m,) tell rows apart: the distance from the mean, and for equal ones the place along a fixed
     direction that no data set knows. Of rows that weigh `total` those of one in 2^`halvings` hash values are here, and
@@ -47,17 +49,17 @@ class Choices:
         along = np.concatenate([part.along for part in parts])
         weight = np.concatenate([part.weight for part in parts])
         heavy, halvings = parts[0].heavy, max(part.halvings for part in parts)
-        distinct = np.arange(len(distance))
-        if not (np.diff(np.sort(distance)) > 0).all():
-            order = _in_order(distance, along)
-            first = np.concatenate([[True], (np.diff(distance[order]) > 0) | (np.diff(along[order]) > 0)])
+        distinct, mixed = np.arange(len(distance)), _mixed(distance, along)
+        if not _increase(np.sort(mixed)):
+            order = np.argsort(mixed)
+            first = np.concatenate([[True], mixed[order[1:]] > mixed[order[:-1]]])
             weight = np.bincount(np.cumsum(first) - 1, weights=weight[order])
             distinct = order[first]
-        keep, mixed = weight > heavy, _mixed(distance[distinct], along[distinct])
+            mixed = mixed[distinct]
+        keep = weight > heavy
         while np.count_nonzero(drawn := keep | (mixed <= _ALL >> np.uint64(halvings))) > most:
             halvings += 1
         places = np.flatnonzero(drawn)
-        places = places[_in_order(distance[distinct[places]], along[distinct[places]])]
         chosen = distinct[places]
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return cls(
@@ -90,14 +92,16 @@ class Choices:
         )
 
     def drawn(self, size: int) -> tuple[Sample, bool]:
-        """Return all rows, where they are few and all there are, or every so many-th."""
+        """Return all rows, where they are few and all there are, or every so many-th in the order of their distance."""
         if self.halvings == 0 and len(self.weight) <= size:
             return Sample.of(self.rows.astype(float), self.weight, self.evidence), True
         # A light row stands for those that were not drawn, too.
-        stands_for = np.where(self.weight > self.heavy, self.weight, self.weight * 2.0**self.halvings)
+        order = _in_order(self.distance, self.along)
+        weight = self.weight[order]
+        stands_for = np.where(weight > self.heavy, weight, weight * 2.0**self.halvings)
         weight = thinned_weight(stands_for * (self.total / stands_for.sum()), size)
         chosen = np.flatnonzero(weight)
-        drawn = self.at(chosen)
+        drawn = self.at(order[chosen])
         return Sample.of(drawn.rows.astype(float), weight[chosen], drawn.evidence), False
 
 
@@ -124,29 +128,18 @@ class Drawing:
         most: int,
     ) -> "Drawing":
         """Choose among rows in one pass that holds a bounded number of them."""
-        length = max(_BLOCK_NUMBERS // source.n_features // _ROWS_ALIKE, 1) * _ROWS_ALIKE
+        length = -(-max(min(_GROUP_NUMBERS // source.n_features, _GROUP_ROWS), 2 * most) // _ROWS_ALIKE) * _ROWS_ALIKE
         parts: list[Drawing] = []
         for start in range(0, source.n_rows, length):
-            block = slice(start, min(start + length, source.n_rows))
-            weight = np.ones(block.stop - start) if source.weight is None else source.weight[block]
+            group = slice(start, min(start + length, source.n_rows))
+            weight = np.ones(group.stop - start) if source.weight is None else source.weight[group]
             kept = np.flatnonzero(weight)
-            places = block if len(kept) == len(weight) else kept + start
+            places = group if len(kept) == len(weight) else kept + start
             rows, evidence = source.rows[places], None if source.evidence is None else source.evidence.take(places)
-            z = rows * unit - mean
-            apart = 0.0 if evidence is None else _told_apart(evidence.keys)
-            if source.has_gaps:
-                # At the mean, but not the same as a row that is there.
-                missing = np.isnan(z)
-                apart = apart + _told_apart(missing)
-                z[missing] = 0.0
-            z = z @ axes
-            distance = np.round(np.einsum("ij,ij->i", z[:, :-1], z[:, :-1]) * _GRID)
-            along = np.round((z[:, -1] + apart) * _GRID)
+            distance, along = _measured(rows, evidence, source.has_gaps, unit, mean, axes, workers)
             found = Choices(rows, weight[kept], evidence, distance, along, heavy)
             known = np.zeros(len(kept), dtype=bool) if evidence is None else evidence.is_informative
-            parts.append(cls(found.first(known), found.first(~known), most))
-            if block.stop == source.n_rows or sum(part.n_choices for part in parts) > 2 * most:
-                parts = [cls.gathered(parts)]
+            parts = [cls.gathered([*parts, cls(found.first(known), found.first(~known), most)])]
         return parts[0]
 
     @classmethod
@@ -163,21 +156,53 @@ class Drawing:
         """Return the choices from other rows, too."""
         return Drawing.gathered([self, other])
 
-    @property
-    def n_choices(self) -> int:
-        """How many rows it holds."""
-        return sum(len(choices.weight) for choices in (self.known, self.others) if choices is not None)
-
     def drawn(self, size: int) -> tuple[Sample, bool]:
         """Return at most so many rows of each kind, and whether these are all there are."""
         drawn = [choices.drawn(size) for choices in (self.known, self.others) if choices is not None]
         return reduce(add, (sample for sample, _ in drawn)), all(is_whole for _, is_whole in drawn)
 
 
+def _measured(
+    rows: np.ndarray,
+    evidence: Evidence | None,
+    has_gaps: bool,
+    unit: np.ndarray,
+    mean: np.ndarray,
+    axes: np.ndarray,
+    workers: Workers,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what tells rows apart, (m,) each: their distances, and their places along the last of the axes."""
+    p = len(unit)
+    distance, along = np.empty(len(rows)), np.empty(len(rows))
+    length = max(_BLOCK_NUMBERS // p // _ROWS_ALIKE, 1) * _ROWS_ALIKE
+
+    def measure(start: int) -> None:
+        block = slice(start, start + length)
+        # Features first: of short rows a loop over each would take several times as long.
+        z = np.multiply(rows[block].T, unit[:, None], order="C")
+        z -= mean[:, None]
+        apart = 0.0 if evidence is None else _told_apart(evidence.take(block).keys)
+        if has_gaps:
+            # At the mean, but not the same as a row that is there.
+            missing = np.isnan(z)
+            apart = apart + _told_apart(missing.T)
+            z[missing] = 0.0
+        z = axes.T @ z
+        distance[block] = np.round(np.einsum("rb,rb->b", z[:-1], z[:-1]) * _GRID)
+        along[block] = np.round((z[-1] + apart) * _GRID)
+
+    workers.map(lambda: measure, range(0, len(rows), length), rows.size * len(axes.T))
+    return distance, along
+
+
 def _in_order(distance: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Return the order of rows by distance, and of equal ones by their place along the direction."""
     order = np.argsort(distance)
-    return order if (np.diff(distance[order]) > 0).all() else np.lexsort((along, distance))
+    return order if _increase(distance[order]) else np.lexsort((along, distance))
+
+
+def _increase(values: np.ndarray) -> bool:
+    return bool((values[1:] > values[:-1]).all())
 
 
 def _told_apart(keys: np.ndarray) -> np.ndarray:

@@ -97,12 +97,11 @@ def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[flo
     if np.ptp(weight) == 0 and not np.isnan(columns).any():
         # As mostly: numbers alone are sorted several times as fast as their places.
         columns = np.sort(columns, axis=1)
-        share = np.arange(1.0, len(weight) + 1)[None]
-    else:
-        # Missing values are sorted last.
-        order = np.argsort(columns, axis=1)
-        columns = np.take_along_axis(columns, order, axis=1)
-        share = np.cumsum(np.where(np.isnan(columns), 0.0, weight[order]), axis=1)
+        return [columns[:, max(int(np.ceil((level - SAME_SHARE) * len(weight))) - 1, 0)] for level in levels]
+    # Missing values are sorted last.
+    order = np.argsort(columns, axis=1)
+    columns = np.take_along_axis(columns, order, axis=1)
+    share = np.cumsum(np.where(np.isnan(columns), 0.0, weight[order]), axis=1)
     places = [(share < (level - SAME_SHARE) * share[:, -1:]).sum(axis=1, keepdims=True) for level in levels]
     return [np.take_along_axis(columns, place, axis=1)[:, 0] for place in places]
 
