@@ -95,9 +95,9 @@ def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: tuple[flo
     """Return, per level, the smallest value of each column below or at which that share of the weight lies."""
     columns = np.ascontiguousarray(values.T)
     if np.ptp(weight) == 0 and not np.isnan(columns).any():
-        # As mostly: numbers alone are sorted several times as fast as their places.
-        columns = np.sort(columns, axis=1)
-        return [columns[:, max(int(np.ceil((level - SAME_SHARE) * len(weight))) - 1, 0)] for level in levels]
+        # As mostly: numbers alone are put in their places several times as fast as others with them.
+        ranks = [max(int(np.ceil((level - SAME_SHARE) * len(weight))) - 1, 0) for level in levels]
+        return list(np.partition(columns, ranks, axis=1)[:, ranks].T)
     # Missing values are sorted last.
     order = np.argsort(columns, axis=1)
     columns = np.take_along_axis(columns, order, axis=1)
