@@ -21,7 +21,7 @@ class Status(Enum):
     )
     STOPPED = "Stopped by a callback before convergence; the parameters are those of the last complete iteration."
     INTERRUPTED = "Interrupted before the fit had ended; the parameters are the best that were complete by then."
-    OUTRUN = "Given up after a short run, in which it was not going to be better than the best start so far."
+    OUTRUN = "Given up after short runs, in which it was not going to be better than the best start so far."
     DEGENERATE = (
         "Best performing initialization did not converge: a component collapsed onto too few distinct rows; the "
         "parameters are the last valid ones. Decrease the number of components or increase reg_covar."

@@ -28,8 +28,9 @@ MEETING_PASSES = 15
 _PACE = 3
 # Passes between two looks at whether there is hope for a move.
 _MORE_PASSES = 8
-# Moves tried within a start whose candidates came to different ends.
-_MOVES_PER_START = 3
+# Moves tried within a start whose candidates came to different ends, and those of which a further start takes the first
+# that is not given up.
+_MOVES_PER_START, _MOVES_PER_FURTHER_START = 3, 2
 # Candidates this close, in nats of all the data, have come to one optimum.
 _SAME = 0.1
 
@@ -46,8 +47,8 @@ def search(
 ) -> tuple[Run, list[StartRecord]]:
     """Run starts to their ends and return the best end, with a record of each.
 
-    The first start is made from candidates; every further one moves a component of the best solution so far, and is
-    given up if after some passes it is not going to be better. So more starts are never worse.
+    The first start is made from candidates; every further one moves a component of the best solution so far, or another
+    one if after some passes that is not going to be better, and is then given up. So more starts are never worse.
 
     Parameters
     ----------
@@ -82,7 +83,10 @@ def search(
         try:
             if neighbours is not None and best is not None:
                 observer.start_begins(number)
-                end = _moved(model, on_sample, best, neighbours, True, stopping, observer, accelerator)
+                for _ in range(_MOVES_PER_FURTHER_START):
+                    end = _moved(model, on_sample, best, neighbours, True, stopping, observer, accelerator)
+                    if end.status is not Status.OUTRUN:
+                        break
             elif (makers := next(starts, None)) is not None:
                 observer.start_begins(number)
                 state = _first(model, on_sample, makers, neighbours, stopping, accelerator)
