@@ -7,6 +7,7 @@ import argparse
 import time
 from pathlib import Path
 
+import default_fits
 import factor
 import gaps
 import machine
@@ -28,6 +29,7 @@ SECTIONS = {
     "time_to_answer": time_to_answer.tables,
     "structures": structures.tables,
     "passes": passes.tables,
+    "default_fits": default_fits.tables,
     "small_fits": small_fits.tables,
     "prediction": prediction.tables,
     "factor": factor.tables,

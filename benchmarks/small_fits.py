@@ -1,4 +1,4 @@
-"""Small data, where the time goes into what surrounds the sums: whole fits, one pass, a fit of one component, import.
+"""Small data, where the time goes into what surrounds the sums: one pass, a fit of one component, import.
 
 Run: python benchmarks/small_fits.py [--quick]
 """
@@ -13,37 +13,10 @@ import numpy as np
 from em_pass import Pass
 from problems import oracles
 from report import Table, at_most, main
-from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import validate_data
 from timing import medians, seconds
 
 from sklearn_em import GaussianMixtureEM
-
-SEEDS = range(5)
-
-
-def whole_fits(X: np.ndarray, rounds: int) -> Table:
-    """Compare fits with default settings."""
-    rows = []
-    for covariance_type in ("full", "tied", "diag", "spherical"):
-        times, scores = [], []
-        for seed in SEEDS:
-            sides = [
-                make(3, covariance_type=covariance_type, random_state=seed)
-                for make in (GaussianMixture, GaussianMixtureEM)
-            ]
-            times.append(medians(rounds, *(partial(seconds, partial(side.fit, X)) for side in sides)))
-            scores.append([side.score(X) for side in sides])
-        theirs, ours = 1e3 * np.median(times, axis=0)
-        rows.append([covariance_type, float(theirs), float(ours), float(theirs / ours)])
-        rows[-1] += [f"{score:.4f}" for score in np.mean(scores, axis=0)]
-    return Table(
-        "Whole fits of Iris, K = 3",
-        "Milliseconds of `fit` with default settings (median over five seeds), and the mean log-likelihood reached "
-        "(mean over the seeds).",
-        ["structure", "sklearn ms", "ours ms", "ratio", "sklearn reaches", "ours reaches"],
-        rows,
-    )
 
 
 def surroundings(X: np.ndarray, quick: bool) -> Table:
@@ -97,10 +70,8 @@ print(between - begun, ours - between, time.perf_counter() - ours)
 
 
 def tables(quick: bool) -> Iterator[Table]:
-    """Yield the fits, and then what surrounds them."""
-    X = oracles()["iris"]
-    yield whole_fits(X, 3 if quick else 15)
-    yield surroundings(X, quick)
+    """Yield the table."""
+    yield surroundings(oracles()["iris"], quick)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from sklearn_em.data.executors import Workers
 from sklearn_em.data.sample import Sample, thinned_weight
 
 _GRID = 2.0**32
-# Rows are put together by groups of so many numbers and rows at most, if that is no less than twice what is kept.
+# Rows are put together by groups of so many numbers and rows at most, or by as many as are kept if that is more.
 _GROUP_NUMBERS, _GROUP_ROWS = 2**20, 2**17
 # Numbers in a block; blocks are multiples of so many rows: products of matrices treat the last few rows differently.
 _BLOCK_NUMBERS = 2**17
@@ -128,7 +128,7 @@ class Drawing:
         most: int,
     ) -> "Drawing":
         """Choose among rows in one pass that holds a bounded number of them."""
-        length = -(-max(min(_GROUP_NUMBERS // source.n_features, _GROUP_ROWS), 2 * most) // _ROWS_ALIKE) * _ROWS_ALIKE
+        length = -(-max(min(_GROUP_NUMBERS // source.n_features, _GROUP_ROWS), most) // _ROWS_ALIKE) * _ROWS_ALIKE
         parts: list[Drawing] = []
         for start in range(0, source.n_rows, length):
             group = slice(start, min(start + length, source.n_rows))

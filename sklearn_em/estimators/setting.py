@@ -16,16 +16,15 @@ from sklearn_em.gaussian.covariance import Structure
 from sklearn_em.gaussian.m_step import FixedGaussians, Terms
 from sklearn_em.mixture import GaussianMixtureModel
 from sklearn_em.mixture.m_step import Proportions
-from sklearn_em.mixture.n_parameters import n_parameters
 from sklearn_em.mixture.noise import Noise
 from sklearn_em.starts import StartSpace, filled_sample
 
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
 _AUTO_REGULARISATION = 1e-6
-# A search looks at so many rows, and per component, at least, and at one for each parameter: at four times as many it
-# finds no better ends, and takes about twice as long ...
-_ROWS_TO_SEARCH = 2048
-_ROWS_PER_COMPONENT = 256
+# A search looks at so many rows at least, and per feature; and per component, with so many times as many as its
+# covariance needs. At four times as many it finds no better ends, and takes about twice as long ...
+_ROWS_TO_SEARCH, _ROWS_PER_FEATURE = 2048, 4
+_ROWS_PER_COMPONENT, _TIMES_AS_MANY = 256, 8
 # ... but at all of the sample where that is less than so many times more: what it finds need not be run on them again.
 _WORTH_THINNING = 1.5
 # Where the data are thinner in some direction than this share of the least variance of a feature, they are singular.
@@ -88,8 +87,8 @@ class Setting:
         A single component needs no search, and rows of which something is known are few.
         """
         sample, p = self.problem.sample, len(self.problem.scale)
-        n_free = max(n_parameters(structure, n_components, p) for structure in structures)
-        size = max(_ROWS_TO_SEARCH, _ROWS_PER_COMPONENT * n_components, n_free)
+        per_component = max(_ROWS_PER_COMPONENT, *(_TIMES_AS_MANY * structure.min_rows(p) for structure in structures))
+        size = max(_ROWS_TO_SEARCH, _ROWS_PER_FEATURE * p, per_component * n_components)
         if n_components == 1 or sample.evidence is not None or len(sample.rows) < _WORTH_THINNING * size:
             return self
         return replace(self, source=self.close_source, problem=self.problem.thinned(size))
