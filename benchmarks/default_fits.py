@@ -29,7 +29,7 @@ def problems(quick: bool) -> Iterator[tuple[str, np.ndarray, int]]:
         return
     yield "overlapping", overlapping(20_000, 4, 5, 1.0, 2), 5
     yield "overlapping", overlapping(50_000, 8, 8, 1.0, 3), 8
-    yield "overlapping", overlapping(200_000, 16, 10, 1.0, 4), 10
+    yield "overlapping", overlapping(100_000, 16, 10, 1.0, 4), 10
 
 
 def compare(X: np.ndarray, n_components: int, covariance_type: str, rounds: int) -> tuple[np.ndarray, np.ndarray]:
