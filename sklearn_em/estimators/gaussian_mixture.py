@@ -179,7 +179,8 @@ class GaussianMixtureEM(Watchable, Stamped, DensityMixin, BaseEstimator):
         Why the best start ended; `str(status_)` is a sentence.
     n_iter_ : int
         The number of EM iterations of the best start, since its last move: each is one pass over the data, jumps of the
-        acceleration that were undone included.
+        acceleration that were undone included. Passes over the sample in which starts of more than some three thousand
+        rows are sought are not among them.
     lower_bound_ : float
         The objective at the fitted parameters, per unit of weight. Without prior and labels at most `score(X)`, and
         equal to it if `reg_covar` is 0; with a prior it includes the log density of the prior. After `partial_fit` an
