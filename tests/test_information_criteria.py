@@ -9,7 +9,7 @@ import numpy as np
 import oracles
 import pandas as pd
 import pytest
-from conftest import few_rows_are_fine
+from conftest import few_rows_are_fine, mixture_rows
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -109,6 +109,16 @@ def test_order_of_the_grid_does_not_show():
     assert len(back.results_["bic"]) == 6
     assert there.best_params_ == back.best_params_
     assert there.best_score_ == pytest.approx(back.best_score_, abs=1e-3)
+
+
+@pytest.mark.parametrize("n_rows", [500, 4000])
+def test_larger_numbers_in_the_grid_do_not_show(n_rows):
+    """Neither where all rows are searched nor where some of them are."""
+    X = mixture_rows(n_rows, 2, 3)[0]
+    few, more = search(n_components=(1, 2, 3)).fit(X), search(n_components=range(1, 10)).fit(X)
+    for structure in ("full", "tied"):
+        of_few, of_more = (one.results_["covariance_type"] == structure for one in (few, more))
+        assert_array_equal(few.results_["bic"][of_few], more.results_["bic"][of_more][:3])
 
 
 def test_weights_are_repeats():

@@ -22,9 +22,10 @@ from sklearn_em.starts import StartSpace, filled_sample
 # The share of a feature's variance that `reg_covar="auto"` adds to it.
 _AUTO_REGULARISATION = 1e-6
 # A search looks at so many rows at least, and per feature; and per component, with so many times as many as its
-# covariance needs. At four times as many it finds no better ends, and takes about twice as long ...
+# covariance needs. At four times as many it finds no better ends, and takes about twice as long. Up to nine components,
+# as many as grids mostly have, are sought among the same rows ...
 _ROWS_TO_SEARCH, _ROWS_PER_FEATURE = 2048, 4
-_ROWS_PER_COMPONENT, _TIMES_AS_MANY = 256, 8
+_ROWS_PER_COMPONENT, _TIMES_AS_MANY = 224, 8
 # ... but at all of the sample where that is less than so many times more: what it finds need not be run on them again.
 _WORTH_THINNING = 1.5
 # Where the data are thinner in some direction than this share of the least variance of a feature, they are singular.
